@@ -1,0 +1,1 @@
+"""The backends that do the work: `protocol` says what one is, `table` names them all."""

@@ -1,0 +1,164 @@
+"""What an agent is: a backend that opens sessions; a session takes prompts and yields events.
+
+Open, use and close a session in one task. A turn's iterator ends with exactly one `TurnEnded`, unless
+the session died, in which case it raises `SessionLost`. Cancelling the consumer closes the session, and
+closing ends every process that the session started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from bigtask.errors import BigtaskError
+
+
+class ToolKind(StrEnum):
+    """The kinds that tool calls are counted by."""
+
+    READ = "read"
+    WRITE = "write"
+    EDIT = "edit"
+    BASH = "bash"
+    SEARCH = "search"
+    WEB = "web"
+    TASK = "task"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """What a backend can do, declared once and relied on by the host."""
+
+    costs_money: bool = False
+    can_interrupt: bool = True
+    can_resume: bool = False
+    spawn_delay_ms: int | None = None
+    """Least time between two session starts; None leaves it to the template."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Availability:
+    """Whether the agent can work here; `detail` says which program and version, or how to get it."""
+
+    usable: bool
+    detail: str
+    account: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """What a session is opened with. `env` is the whole environment, not an addition to ours."""
+
+    name: str
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    read_only: bool = False
+    permission_mode: str = "ask"
+    model: str | None = None
+    effort: str | None = None
+    resume: str | None = None
+    """The id of an earlier session to continue, for agents that can."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """One turn's question. Models read `text`; programs read `phase` and `variables`."""
+
+    text: str
+    phase: str
+    variables: Mapping[str, Any]
+    nonce: str
+    schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """A piece of an assistant message; pieces of one message share `message`."""
+
+    text: str
+    message: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCall:
+    kind: ToolKind
+    name: str
+    detail: str = ""
+    path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermissionAsked:
+    """The turn stands still until `Session.answer(request_id, …)`."""
+
+    request_id: str
+    question: str
+    options: Sequence[str] = ("allow", "deny")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsageReported:
+    """What this session has used so far, in all: a later report replaces an earlier one."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limited:
+    """The account is limited; `reset_s` is how long the provider said to wait, if it said."""
+
+    kind: str
+    reset_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnEnded:
+    """`reason` is `end`, `interrupted`, `max_tokens` or `error`; `detail` says more about an error."""
+
+    reason: str = "end"
+    detail: str = ""
+
+
+SessionEvent = Text | ToolCall | PermissionAsked | UsageReported | Limited | TurnEnded
+
+
+class SessionLost(BigtaskError):
+    """The session ended in the middle of a turn: its process exited, or its connection broke."""
+
+
+class Session(Protocol):
+    @property
+    def id(self) -> str:
+        """What `Opening.resume` takes to continue this session."""
+
+    def turn(self, prompt: Prompt) -> AsyncIterator[SessionEvent]: ...
+
+    async def answer(self, request_id: str, answer: str) -> None: ...
+
+    async def send(self, text: str) -> None:
+        """Say something to the agent in the middle of its turn, or before the next one."""
+
+    async def interrupt(self) -> None:
+        """End the running turn at the next safe point: its iterator ends with reason `interrupted`."""
+
+
+class Agent(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def traits(self) -> Traits: ...
+
+    def availability(self) -> Availability: ...
+
+    def refuses(self, *, template_id: str) -> str | None:
+        """A sentence saying why this agent can't do that template's work, or None."""
+
+    def session(self, opening: Opening) -> AbstractAsyncContextManager[Session]: ...

@@ -1,0 +1,346 @@
+"""What a person may ask of a run, and which events follow. The same verbs on every surface.
+
+A command that already holds changes nothing and succeeds; one that isn't possible raises `Conflict`,
+`NotFound` or `InvalidInput` and changes nothing either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import Any
+
+from bigtask.core import edits as plan_edits
+from bigtask.core import events as e
+from bigtask.core import plan as plans
+from bigtask.core.edits import Edit, SetTask
+from bigtask.core.observations import Reported, reported, skips
+from bigtask.core.phases import intake
+from bigtask.core.run import Run, TaskRecord
+from bigtask.core.states import ENDED, FELL, AttemptState, Outcome, TaskState, WaitingKind
+from bigtask.core.status import ALLOWED, status
+from bigtask.core.values import RESERVED, Report, Value, Waiting
+from bigtask.errors import Conflict, InvalidInput, InvalidPlan, NotFound, StaleRevision
+
+
+class Command(Value, tag_field="verb"):
+    """`by` is who asks: a person's name as their system knows it."""
+
+    by: str = ""
+
+
+class Start(Command, tag="start"):
+    pass
+
+
+class Modification(Value):
+    skip: bool = False
+    priority: int | None = None
+
+
+class Confirm(Command, tag="confirm"):
+    """`modifications` by task id go through the same code as a plan edit."""
+
+    revision: int | None = None
+    modifications: Mapping[str, Modification] = {}
+
+
+class EditPlan(Command, tag="edit"):
+    revision: int
+    edits: tuple[Edit, ...]
+
+
+class Answer(Command, tag="answer"):
+    """`data` is the whole answer where `answer` is `edit`: what the agent should have said."""
+
+    waiting_id: str
+    answer: str
+    scope: str = "once"
+    data: Mapping[str, Any] | None = None
+
+
+class Pause(Command, tag="pause"):
+    now: bool = False
+
+
+class Resume(Command, tag="resume"):
+    pass
+
+
+class Cancel(Command, tag="cancel"):
+    pass
+
+
+class Retry(Command, tag="retry"):
+    """Without `task_id`: everything that failed, timed out or was cancelled."""
+
+    task_id: str | None = None
+
+
+class CancelTask(Command, tag="cancelTask"):
+    task_id: str
+
+
+class SkipTask(Command, tag="skipTask"):
+    """Go on without the task: what depends on it may begin."""
+
+    task_id: str
+
+
+class ResumeTask(Command, tag="resumeTask"):
+    task_id: str
+
+
+AnyCommand = (
+    Start | Confirm | EditPlan | Answer | Pause | Resume | Cancel | Retry | CancelTask | SkipTask | ResumeTask
+)
+
+
+def obey(run: Run, command: AnyCommand, *, resumable: Container[str] = ()) -> tuple[e.Happened, ...]:
+    """`resumable` names the agents that can continue a session."""
+    match command:
+        case Start():
+            if run.started:
+                return ()
+            require(run, "start")
+            return (e.Started(by=command.by),)
+        case Confirm():
+            return _confirm(run, command)
+        case EditPlan():
+            require(run, "edit")
+            return _edit(run, command.revision, command.edits, command.by)
+        case Answer():
+            return _answer(run, command)
+        case Pause():
+            return _pause(run, command)
+        case Resume():
+            return _resume(run, command, resumable)
+        case Cancel():
+            return _cancel(run, command.by)
+        case Retry():
+            return _retry(run, command)
+        case CancelTask():
+            return _cancel_task(run, command)
+        case SkipTask():
+            return _skip_task(run, command)
+        case ResumeTask():
+            record = _task(run, command.task_id)
+            if record.attempt is None or record.attempt.state is not AttemptState.PAUSED:
+                return ()
+            return _continue(record, resumable)
+
+
+def require(run: Run, verb: str) -> None:
+    now = status(run)
+    if verb not in ALLOWED[now]:
+        possible = ", ".join(sorted(ALLOWED[now]))
+        raise Conflict(
+            f"the run is {now.value}: {verb} isn't possible now (possible: {possible})", status=now
+        )
+
+
+def _task(run: Run, id: str) -> TaskRecord:
+    record = run.record(id)
+    if record is None:
+        known = ", ".join(list(run.tasks)[:8]) or "none yet"
+        raise NotFound(f"the run has no task {id!r} (its tasks: {known})")
+    return record
+
+
+def _confirm(run: Run, command: Confirm) -> tuple[e.Happened, ...]:
+    if run.confirmed:
+        return ()
+    require(run, "confirm")
+    if run.plan is None:
+        raise Conflict("there is no plan to confirm yet", status=status(run))
+    if command.revision is not None and command.revision != run.plan.revision:
+        raise StaleRevision(given=command.revision, current=run.plan.revision)
+    for id in command.modifications:
+        _task(run, id)
+    changes = tuple(
+        SetTask(id=id, fields={"priority": wanted.priority})
+        for id, wanted in command.modifications.items()
+        if wanted.priority is not None
+    )
+    edited = _edit(run, run.plan.revision, changes, command.by) if changes else ()
+    skipped = tuple(
+        e.WorkerSkipped(task_id=id, reason="skipped at confirmation", by=command.by or "person")
+        for id, wanted in command.modifications.items()
+        if wanted.skip
+    )
+    revision = run.plan.revision + bool(edited)
+    return (*edited, e.Confirmed(revision=revision, by=command.by or "person"), *skipped)
+
+
+def _edit(run: Run, revision: int, edits: tuple[Edit, ...], by: str) -> tuple[e.Happened, ...]:
+    if run.plan is None:
+        raise Conflict("there is no plan to edit yet", status=status(run))
+    if revision != run.plan.revision:
+        raise StaleRevision(given=revision, current=run.plan.revision)
+    for edit in edits:
+        for id in plan_edits.touched(edit):
+            if _task(run, id).state in (TaskState.RUNNING, TaskState.INTEGRATING, TaskState.COMPLETED):
+                raise Conflict(f"task {id} is {run.tasks[id].state}: only tasks without a live or completed "
+                               "attempt can be edited", status=status(run))  # fmt: skip
+    edited = plan_edits.apply(run.plan, edits)
+    found = plans.problems(edited.tasks, run.settings)
+    if found:
+        raise InvalidPlan(found)
+    return (e.PlanChanged(revision=revision, edits=edits, by=by),)
+
+
+def _answer(run: Run, command: Answer) -> tuple[e.Happened, ...]:
+    waiting = run.waiting.get(command.waiting_id)
+    if waiting is None:
+        open_ones = ", ".join(run.waiting) or "nothing"
+        raise NotFound(f"nothing called {command.waiting_id!r} waits for an answer (waiting: {open_ones})")
+    if command.answer not in waiting.options:
+        raise InvalidInput(
+            f"{command.answer!r} isn't an answer here: choose one of {', '.join(waiting.options)}"
+        )
+    by = command.by or "person"
+    answered = e.Answered(waiting_id=waiting.id, answer=command.answer, scope=command.scope, by=by)
+    return (answered, *_consequences(run, waiting, command, by))
+
+
+def _consequences(run: Run, waiting: Waiting, command: Answer, by: str) -> tuple[e.Happened, ...]:
+    match waiting.kind, command.answer:
+        case WaitingKind.PLAN, "confirm":
+            assert run.plan is not None
+            return (e.Confirmed(revision=run.plan.revision, by=by),)
+        case (WaitingKind.PLAN, "cancel") | (WaitingKind.QUESTION, intake.STOP):
+            return _cancel(run, by)
+        case WaitingKind.PERMISSION, _:
+            return ()
+    if waiting.task_id is None:
+        return ()
+    record = _task(run, waiting.task_id)
+    match command.answer:
+        case "retry":
+            return _reopen(run, record, by)
+        case "skip" if record.state is TaskState.PARTIAL:
+            return skips(run, record.task.id, "is only partly done", by=by)
+        case "skip":
+            return (e.WorkerSkipped(task_id=record.task.id, reason=f"skipped by {by}", by=by),)
+        case "accept":
+            assert record.attempt is not None
+            return (
+                e.WorkerPartial(
+                    task_id=record.task.id, attempt=record.attempt.number, reason=record.reason, by=by
+                ),
+            )
+        case _:
+            return _by_hand(run, record, command)
+
+
+def _by_hand(run: Run, record: TaskRecord, command: Answer) -> tuple[e.Happened, ...]:
+    """A person wrote what the agent should have answered; the edge has checked it against the protocol."""
+    if command.data is None or record.attempt is None:
+        raise InvalidInput("an answer written by hand needs its data: --data FILE")
+    attempt = record.attempt
+    seen = Reported(
+        task_id=record.task.id,
+        attempt=attempt.number,
+        report=Report(data=command.data, quality="edited"),
+        tools=attempt.tools,
+    )
+    return reported(run, record, seen, jitter=0.0)
+
+
+def _pause(run: Run, command: Pause) -> tuple[e.Happened, ...]:
+    if run.paused or (run.pausing and (run.pausing_now or not command.now)):
+        return ()
+    require(run, "pause")
+    pausing = e.Pausing(now=command.now, by=command.by)
+    if not command.now:
+        return (pausing,)
+    return (pausing, *_lose(run, "ended to pause at once"))
+
+
+def _lose(run: Run, reason: str) -> tuple[e.WorkerLost, ...]:
+    return tuple(e.WorkerLost(task_id=id, attempt=n, reason=reason) for id, n in run.live.items())
+
+
+def _resume(run: Run, command: Resume, resumable: Container[str]) -> tuple[e.Happened, ...]:
+    if not run.paused and not run.pausing:
+        return ()
+    resting = [r for r in run.all_records() if r.attempt and r.attempt.state is AttemptState.PAUSED]
+    continued = tuple(event for record in resting for event in _continue(record, resumable))
+    return (e.Resumed(by=command.by), *continued)
+
+
+def _continue(record: TaskRecord, resumable: Container[str]) -> tuple[e.Happened, ...]:
+    """Inside the interrupted session where the agent can, else as a new attempt."""
+    attempt = record.attempt
+    assert attempt is not None
+    who: dict[str, Any] = {"task_id": record.task.id, "attempt": attempt.number}
+    if attempt.session_id is not None and attempt.agent in resumable:
+        return (e.WorkerResumed(**who),)
+    return (e.WorkerLost(**who, reason="paused, and its agent can't continue a session"),)
+
+
+def _cancel(run: Run, by: str) -> tuple[e.Happened, ...]:
+    if run.outcome is Outcome.CANCELLED:
+        return ()
+    require(run, "cancel")
+    ended = tuple(_cancelled(record, by) for record in run.all_records() if record.state not in ENDED)
+    return (*ended, e.Cancelled(by=by))
+
+
+def _cancelled(record: TaskRecord, by: str) -> e.WorkerCancelled:
+    """With the attempt's number if it is still under way, resting attempts included."""
+    begun = record.state in (TaskState.RUNNING, TaskState.INTEGRATING)
+    number = record.attempt.number if begun and record.attempt else None
+    return e.WorkerCancelled(task_id=record.task.id, attempt=number, by=by)
+
+
+def _retry(run: Run, command: Retry) -> tuple[e.Happened, ...]:
+    if command.task_id is not None:
+        record = _task(run, command.task_id)
+        if record.state not in ENDED and not _rests_for_review(record):
+            return ()
+        require(run, "retry")
+        return _reopen(run, record, command.by)
+    require(run, "retry")
+    fallen = [record for record in run.all_records() if record.state in FELL]
+    return tuple({event.task_id: event for r in fallen for event in _reopen(run, r, command.by)}.values())
+
+
+def _rests_for_review(record: TaskRecord) -> bool:
+    return record.attempt is not None and record.attempt.state is AttemptState.NEEDS_REVIEW
+
+
+def _reopen(run: Run, record: TaskRecord, by: str) -> tuple[e.WorkerReopened, ...]:
+    """The task, and those that were skipped because of it."""
+    found = {record.task.id: None}
+    stack = [record.task.id]
+    while stack:
+        for other in run.dependents.get(stack.pop(), ()):
+            skipped = run.tasks[other]
+            if other not in found and skipped.state is TaskState.SKIPPED and not skipped.by:
+                found[other] = None
+                stack.append(other)
+    return tuple(e.WorkerReopened(task_id=id, by=by) for id in found)
+
+
+def _cancel_task(run: Run, command: CancelTask) -> tuple[e.Happened, ...]:
+    record = _task(run, command.task_id)
+    if record.task.id in RESERVED:
+        raise Conflict(f"{record.task.id} is a phase of the run: cancel the run instead", status=status(run))
+    if record.state in ENDED:
+        return ()
+    return (_cancelled(record, command.by), *skips(run, record.task.id, "was cancelled"))
+
+
+def _skip_task(run: Run, command: SkipTask) -> tuple[e.Happened, ...]:
+    record = _task(run, command.task_id)
+    if record.task.id in RESERVED or record.state is TaskState.COMPLETED:
+        raise Conflict(f"{record.task.id} is {record.state}: it can't be skipped", status=status(run))
+    if record.met:
+        return ()
+    by = command.by or "person"
+    before: tuple[e.Happened, ...] = ()
+    if record.state in ENDED:
+        before = _reopen(run, record, by)
+    elif record.state in (TaskState.RUNNING, TaskState.INTEGRATING) and not _rests_for_review(record):
+        before = (_cancelled(record, by),)
+    return (*before, e.WorkerSkipped(task_id=record.task.id, reason=f"skipped by {by}", by=by))

@@ -1,0 +1,367 @@
+"""What the world reports of attempts, and which events follow.
+
+Every result passes one gate: only the attempt that the log names as the live one may still report. What a
+late one says is refused in the same step that would have recorded it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bigtask.core import events as e
+from bigtask.core.phases import aggregation, analysis, planning, verification
+from bigtask.core.retry import delay_ms
+from bigtask.core.run import Run, TaskRecord
+from bigtask.core.states import ATTEMPT_MOVES, AttemptState, TaskState, WaitingKind
+from bigtask.core.values import (
+    AGGREGATION,
+    ANALYSIS,
+    PLANNING,
+    RESERVED,
+    VERIFICATION,
+    CheckResult,
+    Evidence,
+    Report,
+    Usage,
+    Waiting,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observation:
+    task_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened(Observation):
+    session_id: str
+    branch: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progressed(Observation):
+    percent: float | None = None
+    action: str = ""
+    files_done: int | None = None
+    files_total: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spoke(Observation):
+    """`length` bytes were added to the transcript at `offset`."""
+
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reasked(Observation):
+    number: int
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked(Observation):
+    """The agent wants to know whether it may."""
+
+    request_id: str
+    question: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limited(Observation):
+    kind: str
+    reset_ms: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stalled(Observation):
+    quiet_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended(Observation):
+    """The session is over; what it used in all."""
+
+    usage: Usage = field(default_factory=Usage)
+    tools: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reported(Ended):
+    report: Report
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unusable(Ended):
+    """The agent was asked again as often as allowed, and still didn't answer in the form wanted."""
+
+    errors: tuple[str, ...]
+    answer: str
+    """The end of what it said last."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed(Ended):
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimedOut(Ended):
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Crashed(Ended):
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interrupted(Ended):
+    """The turn ended at a safe point because a pause was wanted."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked(Observation):
+    results: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Integrated(Observation):
+    evidence: Evidence
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conflicted(Observation):
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused(Observation):
+    """The reported work can't be taken as it is: a check is red, or it couldn't be merged."""
+
+    reason: str
+
+
+READ: dict[str, Callable[[Run, Report], tuple[e.Happened, ...]]] = {
+    ANALYSIS: analysis.read,
+    PLANNING: planning.read,
+    AGGREGATION: aggregation.read,
+    VERIFICATION: verification.read,
+}
+
+
+def observe(run: Run, seen: Observation, *, jitter: float) -> tuple[e.Happened, ...]:
+    """The events that `seen` leads to; none for what has no meaning any more. `jitter` in [0, 1)."""
+    record = run.record(seen.task_id)
+    if record is None or not 1 <= seen.attempt <= len(record.attempts):
+        return ()
+    integrating = isinstance(seen, Checked | Integrated | Conflicted | Refused)
+    gate = run.integrating if integrating else run.live
+    if gate.get(seen.task_id) != seen.attempt and not _checks_before_verdict(run, seen):
+        return _late(record, seen)
+    return _follow(run, record, seen, jitter)
+
+
+def _checks_before_verdict(run: Run, seen: Observation) -> bool:
+    """Verification's commands run before its session, while its attempt is live."""
+    return isinstance(seen, Checked) and run.is_live(seen.task_id, seen.attempt)
+
+
+def _late(record: TaskRecord, seen: Observation) -> tuple[e.Happened, ...]:
+    state = record.attempts[seen.attempt - 1].state
+    if not isinstance(seen, Reported) or AttemptState.SUPERSEDED not in ATTEMPT_MOVES[state]:
+        return ()
+    return (
+        e.WorkerSuperseded(
+            task_id=seen.task_id, attempt=seen.attempt, reason=f"reported after it was {state.value}"
+        ),
+    )
+
+
+def _follow(run: Run, record: TaskRecord, seen: Observation, jitter: float) -> tuple[e.Happened, ...]:
+    who: dict[str, Any] = {"task_id": seen.task_id, "attempt": seen.attempt}
+    match seen:
+        case Opened():
+            return (e.WorkerStarted(**who, session_id=seen.session_id, branch=seen.branch),)
+        case Progressed():
+            return (
+                e.WorkerProgress(
+                    **who,
+                    percent=seen.percent,
+                    action=seen.action,
+                    files_done=seen.files_done,
+                    files_total=seen.files_total,
+                ),
+            )
+        case Spoke():
+            return (e.WorkerMessage(**who, offset=seen.offset, length=seen.length),)
+        case Reasked():
+            return (e.WorkerReasked(**who, number=seen.number, errors=seen.errors),)
+        case Asked():
+            waiting = Waiting(
+                id=f"w{run.asked + 1}",
+                kind=WaitingKind.PERMISSION,
+                question=seen.question,
+                options=seen.options,
+                task_id=seen.task_id,
+                attempt=seen.attempt,
+                request_id=seen.request_id,
+            )
+            raised = e.WaitingRaised(waiting=waiting)
+            if record.attempts[seen.attempt - 1].state is AttemptState.WAITING:
+                return (raised,)
+            return (raised, e.WorkerWaiting(**who, waiting_id=waiting.id))
+        case Limited():
+            return (e.WorkerLimited(**who, kind=seen.kind, reset_ms=seen.reset_ms),)
+        case Stalled():
+            return (e.WorkerStalled(**who, quiet_ms=seen.quiet_ms),)
+        case Reported():
+            return reported(run, record, seen, jitter)
+        case Unusable():
+            return _unusable(run, seen, who)
+        case Failed() | TimedOut() | Crashed():
+            kind = _FALLS[type(seen)]
+            end = kind(**who, reason=seen.reason, usage=seen.usage, tools=seen.tools)
+            return (end, *_after_fall(run, record, jitter))
+        case Interrupted():
+            return (e.WorkerPaused(**who, usage=seen.usage, tools=seen.tools),)
+        case Checked():
+            return (e.WorkerChecked(**who, results=seen.results),)
+        case Integrated():
+            return _integrated(run, record, seen, who)
+        case Conflicted():
+            return (
+                e.WorkerConflict(**who, files=seen.files),
+                *_review(
+                    run,
+                    who,
+                    WaitingKind.CONFLICT,
+                    f"{seen.task_id} changed the same lines as others in {', '.join(seen.files[:5])}: "
+                    "try it again on what is merged by now, or go on without it?",
+                    {"files": seen.files},
+                ),
+            )
+        case Refused():
+            return (e.WorkerFailed(**who, reason=seen.reason), *_after_fall(run, record, jitter))
+        case _:
+            raise AssertionError(f"nothing says what {type(seen).__name__} means")
+
+
+_FALLS: dict[type[Observation], type[e.AttemptEnded]] = {
+    Failed: e.WorkerFailed,
+    TimedOut: e.WorkerTimeout,
+    Crashed: e.WorkerCrashed,
+}
+
+
+def reported(run: Run, record: TaskRecord, seen: Reported, jitter: float) -> tuple[e.Happened, ...]:
+    """An accepted answer: a phase reads its own; a worker's work is taken over by the host, which commits,
+    checks and merges it, and says so; read-only work has nothing to merge."""
+    who: dict[str, Any] = {"task_id": seen.task_id, "attempt": seen.attempt}
+    report = seen.report
+    first = e.WorkerReported(**who, report=report, usage=seen.usage, tools=seen.tools)
+    if seen.task_id in RESERVED:
+        if seen.task_id == AGGREGATION and report.status == "failed":
+            reason = report.summary or "the agent could not aggregate"
+            return (first, e.WorkerFailed(**who, reason=reason), *_after_fall(run, record, jitter))
+        return (first, e.WorkerCompleted(**who), *READ[seen.task_id](run, report))
+    if report.status in ("failed", "timeout"):
+        reason = str(report.data.get("error") or report.summary or "the agent gave no reason")
+        kind = e.WorkerFailed if report.status == "failed" else e.WorkerTimeout
+        return (first, kind(**who, reason=reason), *_after_fall(run, record, jitter))
+    if run.settings.isolation == "none":
+        return (first, *_settled(run, record, report, who))
+    return (first,)
+
+
+def _integrated(
+    run: Run, record: TaskRecord, seen: Integrated, who: dict[str, Any]
+) -> tuple[e.Happened, ...]:
+    report = record.attempts[seen.attempt - 1].report
+    assert report is not None
+    return (e.WorkerMerged(**who, evidence=seen.evidence), *_settled(run, record, report, who))
+
+
+def _settled(run: Run, record: TaskRecord, report: Report, who: dict[str, Any]) -> tuple[e.Happened, ...]:
+    """The work is in: completed, or partial with the question whether others may build on it."""
+    if report.status != "partial":
+        return (e.WorkerCompleted(**who),)
+    by = "template" if run.settings.accept_partial else ""
+    partial = e.WorkerPartial(**who, reason=report.summary, by=by)
+    dependents = run.dependents.get(record.task.id, ())
+    if by or not dependents:
+        return (partial,)
+    waiting = Waiting(
+        id=f"w{run.asked + 1}",
+        kind=WaitingKind.QUESTION,
+        question=f"{record.task.id} is only partly done: let the {len(dependents)} that depend on it "
+        "build on it, try it again, or skip them?",
+        options=("accept", "retry", "skip"),
+        task_id=record.task.id,
+        attempt=who["attempt"],
+    )
+    return (partial, e.WaitingRaised(waiting=waiting))
+
+
+def _unusable(run: Run, seen: Unusable, who: dict[str, Any]) -> tuple[e.Happened, ...]:
+    reason = "the answer isn't in the form wanted: " + "; ".join(seen.errors)
+    question = (
+        f"{seen.task_id} was asked again and still doesn't answer in the form wanted: "
+        "write its answer by hand, try it again"
+    )
+    skippable = seen.task_id not in RESERVED
+    return _review(
+        run,
+        who,
+        WaitingKind.ANSWER,
+        question + (", or go on without it?" if skippable else "?"),
+        {"errors": seen.errors, "answer": seen.answer},
+        end=e.WorkerNeedsReview(**who, reason=reason, usage=seen.usage, tools=seen.tools),
+        options=("edit", "retry", "skip") if skippable else ("edit", "retry"),
+    )
+
+
+def _review(
+    run: Run,
+    who: dict[str, Any],
+    kind: WaitingKind,
+    question: str,
+    details: Mapping[str, Any],
+    *,
+    end: e.WorkerNeedsReview | None = None,
+    options: tuple[str, ...] = ("retry", "skip"),
+) -> tuple[e.Happened, ...]:
+    """The attempt is over and keeps everything; a person says what becomes of it."""
+    waiting = Waiting(
+        id=f"w{run.asked + 1}", kind=kind, question=question, options=options, details=details, **who
+    )
+    return (end or e.WorkerNeedsReview(**who, reason=question), e.WaitingRaised(waiting=waiting))
+
+
+def _after_fall(run: Run, record: TaskRecord, jitter: float) -> tuple[e.Happened, ...]:
+    """Either another attempt, or the end of the task and of those that depend on it."""
+    id = record.task.id
+    delay = delay_ms(record, run.settings, jitter=jitter)
+    if delay is not None:
+        return (e.WorkerRetrying(task_id=id, attempt=len(record.attempts) + 1, delay_ms=delay),)
+    return skips(run, id, "failed")
+
+
+def skips(run: Run, id: str, what: str, *, by: str = "") -> tuple[e.WorkerSkipped, ...]:
+    """Everything that can't begin without `id`, directly or through others."""
+    found: dict[str, None] = {}
+    stack = [id]
+    while stack:
+        for other in run.dependents.get(stack.pop(), ()):
+            if other not in found and run.tasks[other].state in _NOT_BEGUN:
+                found[other] = None
+                stack.append(other)
+    return tuple(e.WorkerSkipped(task_id=other, reason=f"{id} {what}", by=by) for other in found)
+
+
+_NOT_BEGUN = frozenset({TaskState.PENDING, TaskState.BLOCKED, TaskState.READY})

@@ -1,0 +1,35 @@
+"""Execution: whatever may start does, as long as a slot is free."""
+
+from __future__ import annotations
+
+from bigtask.core.events import Happened, PhaseChanged
+from bigtask.core.phases.reserved import spawned
+from bigtask.core.plan import overlap
+from bigtask.core.run import Run
+from bigtask.core.states import ENDED, Phase
+
+
+def proceed(run: Run, now: int) -> tuple[Happened, ...] | None:
+    """One start at a time: it is asked again until nothing more may start."""
+    settled = sum(run.counts[state] for state in ENDED) == len(run.tasks)
+    if settled or not run.settings.phase(Phase.WORKER_EXECUTION).enabled:
+        return None
+    if run.phase is not Phase.WORKER_EXECUTION:
+        return (PhaseChanged(phase=Phase.WORKER_EXECUTION, round=run.fix_round),)
+    if len(run.live) < run.settings.slots:
+        id = run.queue.peek(now, lambda task_id: _clash(run, task_id))
+        if id is not None:
+            return (spawned(run, id),)
+    return ()
+
+
+def _clash(run: Run, id: str) -> str | None:
+    """A task at work that may write in the same place as `id`."""
+    mine = run.areas.get(id)
+    if mine is None:
+        return None
+    for busy in (*run.live, *run.integrating):
+        theirs = run.areas.get(busy)
+        if theirs is not None and overlap(mine, theirs):
+            return busy
+    return None

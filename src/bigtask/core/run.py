@@ -1,0 +1,159 @@
+"""The state of a run: what the fold of its events says, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bigtask.core.events import Created
+from bigtask.core.plan import Area
+from bigtask.core.queue import Rank, ReadyQueue
+from bigtask.core.states import LIVE, AttemptState, Outcome, Phase, TaskState
+from bigtask.core.values import (
+    RESERVED,
+    CheckResult,
+    Estimate,
+    Evidence,
+    Plan,
+    Report,
+    Settings,
+    Task,
+    Usage,
+    Waiting,
+)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One numbered try at a task. `started_at` and `ended_at` are for people, in ms since the epoch."""
+
+    number: int
+    agent: str
+    session_name: str
+    started_at: int
+    state: AttemptState = AttemptState.SPAWNING
+    ended_at: int | None = None
+    session_id: str | None = None
+    branch: str | None = None
+    report: Report | None = None
+    evidence: Evidence | None = None
+    checks: tuple[CheckResult, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    tools: Mapping[str, int] = field(default_factory=dict)
+    reasked: int = 0
+    percent: float | None = None
+    action: str = ""
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class TaskRecord:
+    """A task with everything that was tried."""
+
+    task: Task
+    state: TaskState = TaskState.PENDING
+    attempts: list[Attempt] = field(default_factory=list)
+    missing: int = 0
+    """Dependencies that aren't met yet."""
+    half_met: int = 0
+    """Those among them whose result is partial: only a person lets the task build on it."""
+    failures: int = 0
+    """Attempts that used up a retry since a person last asked for one."""
+    not_before: int = 0
+    """A reserved task's next attempt waits until then (ms since the epoch); planned ones queue."""
+    reason: str = ""
+    by: str = ""
+    """The person who skipped the task or accepted its partial result."""
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The current attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def met(self) -> bool:
+        """Whether dependents may build on it."""
+        return self.state is TaskState.COMPLETED or (
+            self.state in (TaskState.SKIPPED, TaskState.PARTIAL) and bool(self.by)
+        )
+
+
+@dataclass(slots=True)
+class Run:
+    """Owned by `evolve`; everyone else reads."""
+
+    id: str
+    created: Created
+    created_at: int
+    seq: int = 0
+    updated_at: int = 0
+    started: bool = False
+    phase: Phase | None = None
+    analysis: Mapping[str, Any] | None = None
+    plan: Plan | None = None
+    warnings: tuple[str, ...] = ()
+    estimate: Estimate | None = None
+    confirmed: bool = False
+    paused: bool = False
+    pausing: bool = False
+    pausing_now: bool = False
+    outcome: Outcome | None = None
+    reason: str = ""
+    merged: str | None = None
+    """The commit (or `applied` for a plain folder) by which the result went to the user."""
+    fix_round: int = 0
+    asked: int = 0
+    """How many things the run has asked people so far."""
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    tasks: dict[str, TaskRecord] = field(default_factory=dict)
+    reserved: dict[str, TaskRecord] = field(default_factory=dict)
+    counts: dict[TaskState, int] = field(default_factory=lambda: dict.fromkeys(TaskState, 0))
+    live: dict[str, int] = field(default_factory=dict)
+    """Attempt number by task id, for the attempts that hold a slot."""
+    integrating: dict[str, int] = field(default_factory=dict)
+    """Likewise for attempts whose reported work is being checked and merged."""
+    dependents: dict[str, list[str]] = field(default_factory=dict)
+    rank: dict[str, Rank] = field(default_factory=dict)
+    areas: dict[str, tuple[Area, ...]] = field(default_factory=dict)
+    """Where tasks may write; a task that says nothing of it has no entry."""
+    queue: ReadyQueue = field(default_factory=ReadyQueue)
+    used: Usage = field(default_factory=Usage)
+    """Of all ended attempts together."""
+
+    @property
+    def settings(self) -> Settings:
+        return self.created.settings
+
+    @property
+    def verdict(self) -> Report | None:
+        """What verification said last."""
+        return self._accepted("@verification")
+
+    @property
+    def aggregate(self) -> Report | None:
+        return self._accepted("@aggregation")
+
+    def _accepted(self, id: str) -> Report | None:
+        record = self.reserved.get(id)
+        if record is None or record.state is not TaskState.COMPLETED or record.attempt is None:
+            return None
+        return record.attempt.report
+
+    def record(self, id: str) -> TaskRecord | None:
+        """Of a planned task, or of a reserved one that has been tried."""
+        return self.reserved.get(id) if id in RESERVED else self.tasks.get(id)
+
+    def all_records(self) -> Iterator[TaskRecord]:
+        yield from self.reserved.values()
+        yield from self.tasks.values()
+
+    def is_live(self, id: str, number: int) -> bool:
+        """Whether this attempt is the one that may still report: every result passes this gate."""
+        return self.live.get(id) == number
+
+    def live_attempt(self, id: str) -> Attempt | None:
+        record = self.record(id)
+        attempt = record.attempt if record else None
+        return attempt if attempt is not None and attempt.state in LIVE else None

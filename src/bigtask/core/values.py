@@ -1,0 +1,218 @@
+"""The values of a run: what is asked, planned, reported and waited for. Frozen; JSON keys are camelCase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, dataclass_transform
+
+import msgspec
+
+from bigtask.core.states import Phase, WaitingKind
+
+
+class _KeywordOnly(msgspec.StructMeta):
+    """Hands `kw_only` on to subclasses, which msgspec doesn't do by itself."""
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any) -> Any:
+        return super().__new__(mcls, name, bases, namespace, **{"kw_only": True, **config})
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Value(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, rename="camel", omit_defaults=True):
+    """Base of the frozen values, so that all of them read and write the same JSON."""
+
+
+ANALYSIS = "@analysis"
+PLANNING = "@planning"
+AGGREGATION = "@aggregation"
+VERIFICATION = "@verification"
+
+RESERVED: dict[str, Phase] = {
+    ANALYSIS: Phase.ANALYSIS,
+    PLANNING: Phase.TASK_PLANNING,
+    AGGREGATION: Phase.AGGREGATION,
+    VERIFICATION: Phase.VERIFICATION,
+}
+"""Phases that one attempt carries out alone; these ids count in no total of tasks."""
+
+
+class Check(Value):
+    """How a task's result is judged: a `command` that bigtask runs itself, or a `claim` for the verdict."""
+
+    command: tuple[str, ...] | None = None
+    claim: str | None = None
+
+
+class Task(Value):
+    """A node of the plan. `scope`: paths or globs relative to the run's directory; empty means anywhere."""
+
+    id: str
+    title: str
+    description: str = ""
+    scope: tuple[str, ...] = ()
+    priority: int = 5
+    """1 (most urgent) to 10."""
+    dependencies: tuple[str, ...] = ()
+    estimated_tokens: int | None = None
+    estimated_minutes: float | None = None
+    checks: tuple[Check, ...] = ()
+    agent: str | None = None
+    model: str | None = None
+
+
+class Plan(Value):
+    revision: int
+    tasks: tuple[Task, ...]
+
+
+class Source(Value):
+    """Where the run's project lies and how it was found. `root` and `cwd` are absolute."""
+
+    kind: str
+    """`git` or `folder`."""
+    cwd: str
+    root: str
+    prefix: str = ""
+    """`cwd` below `root`, with a slash at its end; empty when they are the same."""
+    branch: str | None = None
+    head: str | None = None
+    dirty: tuple[str, ...] = ()
+    """The first changed paths, as `XY path`; `dirty_count` counts them all."""
+    dirty_count: int = 0
+
+
+class PhaseSettings(Value):
+    enabled: bool = True
+    timeout_ms: int = 600_000
+
+
+class Settings(Value):
+    """What governs a run: the template's config with the run's own options on top."""
+
+    agent: str
+    costs_money: bool = False
+    max_workers: int = 5
+    worker_timeout_ms: int = 300_000
+    auto_spawn: bool = False
+    parallel_execution: bool = True
+    retry_on_error: bool = True
+    max_retries: int = 2
+    retry_delay_ms: int = 1_000
+    """The first retry's delay before jitter; each further one doubles it."""
+    spawn_delay_ms: int = 500
+    model: str | None = None
+    effort: str | None = None
+    isolation: str = "worktree"
+    permission_mode: str = "ask"
+    max_budget_usd: float | None = None
+    max_tokens: int | None = None
+    yes: bool = False
+    """The person confirmed the plan beforehand (`--yes`)."""
+    base: str | None = None
+    include_changes: bool | None = None
+    """Take uncommitted changes along; None asks when there are some."""
+    custom_instructions: str = ""
+    phases: Mapping[str, PhaseSettings] = {}
+    min_tasks: int = 1
+    max_tasks: int = 50
+    require_scope: bool = False
+    require_dependencies: bool = False
+    accept_partial: bool = False
+    commands: tuple[tuple[str, ...], ...] = ()
+    """What verification runs in the merged workspace, as argument lists."""
+    auto_fix: bool = False
+    max_fixes: int = 1
+
+    @property
+    def slots(self) -> int:
+        return self.max_workers if self.parallel_execution else 1
+
+    def phase(self, phase: Phase) -> PhaseSettings:
+        found = self.phases.get(phase)
+        return found if found is not None else PhaseSettings(enabled=phase is not Phase.VERIFICATION)
+
+
+class Usage(Value):
+    """What one session has used in all, as its agent counts it."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost_usd=self.cost_usd + other.cost_usd,
+        )
+
+
+class Report(Value):
+    """An accepted answer. `quality` says how it was read: `strict`, `repaired` or `edited` (by a person)."""
+
+    data: Mapping[str, Any]
+    quality: str = "strict"
+
+    @property
+    def status(self) -> str:
+        return str(self.data.get("status", ""))
+
+    @property
+    def summary(self) -> str:
+        return str(self.data.get("summary", ""))
+
+    @property
+    def output_files(self) -> tuple[str, ...]:
+        return tuple(self.data.get("output_files", ()))
+
+
+class CheckResult(Value):
+    """One command that bigtask ran itself, with the end of what it printed."""
+
+    command: tuple[str, ...]
+    exit_status: int | None
+    """None when it didn't end in time."""
+    output: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.exit_status == 0
+
+
+class Evidence(Value):
+    """What is known of an attempt's work besides its own word."""
+
+    files: tuple[str, ...] = ()
+    """Changed files relative to the run's directory, from the commit."""
+    insertions: int = 0
+    deletions: int = 0
+    claimed_unchanged: tuple[str, ...] = ()
+    changed_unclaimed: tuple[str, ...] = ()
+    outside_scope: tuple[str, ...] = ()
+    commit: str | None = None
+
+
+class Waiting(Value):
+    """Something that only a person can settle. `options` are the answers that it takes."""
+
+    id: str
+    kind: WaitingKind
+    question: str
+    options: tuple[str, ...]
+    task_id: str | None = None
+    attempt: int | None = None
+    request_id: str | None = None
+    """The agent's own id of a permission question."""
+    details: Mapping[str, Any] = {}
+    expires_at: int | None = None
+    """Milliseconds since the epoch."""
+
+
+class Estimate(Value):
+    """A range in minutes and in US dollars; `basis` says what it was reckoned from."""
+
+    minutes_low: float
+    minutes_high: float
+    cost_low: float = 0.0
+    cost_high: float = 0.0
+    basis: str = "the plan's own figures"
