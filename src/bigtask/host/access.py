@@ -1,0 +1,110 @@
+"""Getting at a run: become its holder, reach the one that it has, or read what is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from bigtask.agents.table import AgentTable
+from bigtask.core.events import Event
+from bigtask.core.evolve import fold
+from bigtask.core.run import Run
+from bigtask.errors import BigtaskError, RunBusy
+from bigtask.host.faults import watch_from
+from bigtask.host.hands import Hands
+from bigtask.host.holder import Holder
+from bigtask.host.home import RunFolder
+from bigtask.host.link import HolderGone, LocalLink, RunLink
+from bigtask.host.lock import Lock, holder_of, reading
+from bigtask.host.log import SqliteLog, read_closed
+from bigtask.host.socket import SocketLink, serve
+from bigtask.templates.template import thaw
+from bigtask.workspaces.run_workspaces import RunWorkspaces
+from bigtask.workspaces.source import examine
+
+_PATIENCE_S = 3.0
+_PAUSE_S = 0.05
+
+
+@asynccontextmanager
+async def hold(folder: RunFolder, agents: AgentTable, *, who: str) -> AsyncIterator[LocalLink]:
+    """Carries the run out while the block runs. Raises RunBusy, naming the process that does already.
+
+    Leaving the block ends the attempts under way; whoever holds the run next finds them lost and goes on.
+    """
+    lock = Lock.take(folder.lock, who=who)
+    try:
+        log = SqliteLog(folder.log, watch=watch_from(os.environ))
+        try:
+            run = fold(folder.id, await log.read())
+            hands = Hands(run, folder, thaw(run.created.template), agents, await _workspaces(run, folder))
+            holder = Holder(run, log, hands)
+            async with serve(holder, folder.socket), asyncio.TaskGroup() as group:
+                group.create_task(holder.carry_out(), name=f"holder of {folder.id}")
+                try:
+                    yield LocalLink(holder)
+                finally:
+                    holder.close()
+        finally:
+            await log.close()
+    finally:
+        lock.release()
+
+
+async def _workspaces(run: Run, folder: RunFolder) -> RunWorkspaces | BigtaskError:
+    """A run whose project has gone can still be looked at, paused and cancelled."""
+    try:
+        return RunWorkspaces(run.id, await examine(Path(run.created.source.cwd)), folder.path)
+    except BigtaskError as error:
+        return error
+
+
+@asynccontextmanager
+async def attach(folder: RunFolder, agents: AgentTable, *, who: str) -> AsyncIterator[RunLink]:
+    """The run's holder, or this process as the holder when there is none."""
+    async with AsyncExitStack() as stack:
+        yield await _patiently(lambda: _attach(stack, folder, agents, who), folder)
+
+
+async def _attach(stack: AsyncExitStack, folder: RunFolder, agents: AgentTable, who: str) -> RunLink | None:
+    try:
+        return await stack.enter_async_context(hold(folder, agents, who=who))
+    except RunBusy:
+        link = SocketLink(folder.socket)
+        return link if await link.answers() else None
+
+
+async def read(folder: RunFolder) -> list[Event]:
+    """Everything that is recorded by now. Raises NotFound, NewerSchema or StoreError."""
+    return await _patiently(lambda: _read(folder), folder)
+
+
+async def _read(folder: RunFolder) -> list[Event] | None:
+    with reading(folder.lock) as free:
+        if free:
+            return read_closed(folder.log)
+    try:
+        return [event async for event in SocketLink(folder.socket).follow(stay=False)]
+    except HolderGone:
+        return None
+
+
+T = TypeVar("T")
+
+
+async def _patiently(attempt: Callable[[], Awaitable[T | None]], folder: RunFolder) -> T:
+    """A holder that is just beginning or ending has the lock, but doesn't answer for a moment."""
+    deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+    while True:
+        found = await attempt()
+        if found is not None:
+            return found
+        if asyncio.get_running_loop().time() > deadline:
+            raise RunBusy(
+                f"the run is held by {holder_of(folder.lock)}, which doesn't answer: wait, or end it"
+            )
+        await asyncio.sleep(_PAUSE_S)

@@ -1,0 +1,258 @@
+"""One attempt, from opening its session to its last word. The same code under every host.
+
+It talks with the agent, streams what it says into the transcript, reads the protocol, asks again when the
+answer isn't usable, and returns one final observation. It records nothing and knows no log: whatever it
+notices on the way goes to `notice`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bigtask.agents.protocol import (
+    Agent,
+    Limited,
+    Opening,
+    PermissionAsked,
+    Prompt,
+    Session,
+    SessionLost,
+    Text,
+    ToolCall,
+    TurnEnded,
+    UsageReported,
+)
+from bigtask.core import observations as o
+from bigtask.core.values import Report, Usage
+from bigtask.errors import BigtaskError
+from bigtask.host.briefing import Briefing
+from bigtask.host.transcript import Transcript
+from bigtask.protocol.asking import ask_again, with_nonce
+from bigtask.protocol.belief import Accepted, AskAgain, NeedsReview
+from bigtask.protocol.response import Response
+from bigtask.protocol.turn import TurnReading
+
+MOST_REASKS = 3
+_PROGRESS_EVERY_S = 1.0
+_LAST_WORDS = 4_000
+
+
+class ActiveTime:
+    """The clock of an attempt: it stands still while the attempt waits for a person."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._left_s = limit_s
+        self._deadline: asyncio.Timeout | None = None
+
+    def bound(self) -> asyncio.Timeout:
+        """The context in which the clock runs; it raises TimeoutError at the end."""
+        self._deadline = asyncio.timeout(self._left_s)
+        return self._deadline
+
+    def stand_still(self) -> None:
+        when = self._deadline.when() if self._deadline is not None else None
+        if self._deadline is not None and when is not None:
+            self._left_s = when - asyncio.get_running_loop().time()
+            self._deadline.reschedule(None)
+
+    def go_on(self) -> None:
+        if self._deadline is not None and self._deadline.when() is None:
+            self._deadline.reschedule(asyncio.get_running_loop().time() + self._left_s)
+
+
+class Controls:
+    """How the rest of the program reaches an attempt that is under way."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.time = ActiveTime(timeout_s)
+        self.session: Session | None = None
+        self._interrupted = False
+
+    async def open(self, session: Session) -> None:
+        self.session = session
+        if self._interrupted:
+            await session.interrupt()
+
+    async def interrupt(self) -> None:
+        self._interrupted = True
+        if self.session is not None:
+            await self.session.interrupt()
+
+    async def answer(self, request_id: str, answer: str) -> None:
+        if self.session is not None:
+            self.time.go_on()
+            await self.session.answer(request_id, answer)
+
+    async def say(self, text: str) -> None:
+        if self.session is not None:
+            await self.session.send(text)
+
+
+@dataclass
+class _Heard:
+    """What one attempt has used and said so far."""
+
+    usage: Usage = field(default_factory=Usage)
+    tools: Counter[str] = field(default_factory=Counter)
+    last_words: str = ""
+
+    def ended(self) -> dict[str, Any]:
+        return {"usage": self.usage, "tools": dict(self.tools)}
+
+
+class AttemptRun:
+    def __init__(
+        self,
+        briefing: Briefing,
+        agent: Agent,
+        opening: Opening,
+        transcript: Transcript,
+        controls: Controls,
+        notice: Callable[[o.Observation], None],
+    ) -> None:
+        self._briefing = briefing
+        self._agent = agent
+        self._opening = opening
+        self._transcript = transcript
+        self._controls = controls
+        self._notice = notice
+        self._heard = _Heard()
+        self._who: dict[str, Any] = {"task_id": briefing.task_id, "attempt": briefing.attempt}
+        self._last_progress = float("-inf")
+
+    async def carry_out(self, *, branch: str | None) -> o.Ended:
+        """The attempt's end. Cancelling it ends the session and everything that it started."""
+        try:
+            async with self._controls.time.bound(), self._agent.session(self._opening) as session:
+                await self._controls.open(session)
+                self._notice(o.Opened(**self._who, session_id=session.id, branch=branch))
+                return await self._converse(session)
+        except TimeoutError:
+            limit = self._briefing.timeout_ms / 1000
+            return o.TimedOut(
+                **self._who, **self._heard.ended(), reason=f"no result within {limit:g} s of active time"
+            )
+        except SessionLost as error:
+            return o.Crashed(**self._who, **self._heard.ended(), reason=str(error))
+        except BigtaskError as error:
+            return o.Failed(**self._who, **self._heard.ended(), reason=str(error))
+        finally:
+            self._controls.session = None
+
+    async def _converse(self, session: Session) -> o.Ended:
+        text = self._briefing.text
+        errors: tuple[str, ...] = ()
+        for asked in range(MOST_REASKS + 1):
+            if asked:
+                self._notice(o.Reasked(**self._who, number=asked, errors=errors))
+                text = ask_again(
+                    errors, self._briefing.block, self._briefing.start_delimiter, self._briefing.end_delimiter
+                )
+            answer = await self._turn(session, text)
+            if not isinstance(answer, tuple):
+                return answer
+            errors = answer
+        return o.Unusable(
+            **self._who, **self._heard.ended(), errors=errors, answer=self._heard.last_words[-_LAST_WORDS:]
+        )
+
+    async def _turn(self, session: Session, text: str) -> o.Ended | tuple[str, ...]:
+        """The attempt's end, or what was wrong with the answer."""
+        nonce = secrets.token_hex(8)
+        briefing = self._briefing
+        reading = TurnReading(
+            nonce=nonce,
+            phase=briefing.block,
+            task_id=briefing.task_id if briefing.block == "completion" else None,
+            start_delimiter=briefing.start_delimiter,
+            end_delimiter=briefing.end_delimiter,
+        )
+        whole = with_nonce(text, nonce)
+        self._write("prompt", text)
+        prompt = Prompt(
+            text=whole,
+            phase=briefing.phase,
+            variables=briefing.variables,
+            nonce=nonce,
+            schema=briefing.schema,
+        )
+        self._heard.last_words = ""
+        end = TurnEnded()
+        async for event in session.turn(prompt):
+            match event:
+                case Text():
+                    self._heard.last_words = (self._heard.last_words + event.text)[-2 * _LAST_WORDS :]
+                    self._write("agent", event.text)
+                    for block in reading.hear(event.text, event.message):
+                        self._progress(block)
+                case ToolCall():
+                    self._heard.tools[event.kind.value] += 1
+                    self._write("tool", f"{event.name} {event.path or event.detail}")
+                case PermissionAsked():
+                    self._write("question", event.question)
+                    self._controls.time.stand_still()
+                    self._notice(
+                        o.Asked(
+                            **self._who,
+                            request_id=event.request_id,
+                            question=event.question,
+                            options=tuple(event.options),
+                        )
+                    )
+                case UsageReported():
+                    self._heard.usage = Usage(
+                        input_tokens=event.input_tokens,
+                        output_tokens=event.output_tokens,
+                        cost_usd=event.cost_usd,
+                    )
+                case Limited():
+                    reset_ms = None if event.reset_s is None else int(event.reset_s * 1000)
+                    self._notice(o.Limited(**self._who, kind=event.kind, reset_ms=reset_ms))
+                case TurnEnded():
+                    end = event
+        return self._judge(reading, end)
+
+    def _judge(self, reading: TurnReading, end: TurnEnded) -> o.Ended | tuple[str, ...]:
+        used = self._heard.ended()
+        if end.reason == "interrupted":
+            return o.Interrupted(**self._who, **used)
+        if end.reason == "error":
+            return o.Failed(**self._who, **used, reason=end.detail or "the agent reported an error")
+        match reading.finish():
+            case Accepted(response=response):
+                wrong = self._briefing.problems(response.data)
+                if wrong:
+                    return wrong
+                report = Report(data=response.data, quality=response.quality.value)
+                return o.Reported(**self._who, **used, report=report)
+            case AskAgain(errors=errors):
+                return errors
+            case NeedsReview(reason=reason):
+                return o.Unusable(
+                    **self._who, **used, errors=(reason,), answer=self._heard.last_words[-_LAST_WORDS:]
+                )
+
+    def _progress(self, block: Response) -> None:
+        """At most once a second: watchers needn't know more, and each is an event."""
+        now = asyncio.get_running_loop().time()
+        if now - self._last_progress < _PROGRESS_EVERY_S:
+            return
+        self._last_progress = now
+        data = block.data
+        self._notice(
+            o.Progressed(
+                **self._who,
+                percent=data.get("progress_percent"),
+                action=str(data.get("current_action", "")),
+                files_done=data.get("files_processed"),
+                files_total=data.get("files_total"),
+            )
+        )
+
+    def _write(self, who: str, text: str) -> None:
+        self._transcript.write(who, text)

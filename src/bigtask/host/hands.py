@@ -1,0 +1,291 @@
+"""What a holder does once something is recorded: opens and ends sessions, commits and merges their work.
+
+Everything here may happen twice, because the process may end at any moment between doing and recording
+it; so everything here looks before it redoes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bigtask.agents.protocol import Agent, Opening
+from bigtask.core import events as e
+from bigtask.core import observations as o
+from bigtask.core.phases.intake import includes_changes
+from bigtask.core.run import Run
+from bigtask.core.values import RESERVED, VERIFICATION, Check, CheckResult, Evidence
+from bigtask.errors import BigtaskError
+from bigtask.host.attempt import AttemptRun, Controls
+from bigtask.host.briefing import Briefing, brief, claims
+from bigtask.host.home import RunFolder
+from bigtask.host.transcript import Transcript
+from bigtask.process import minimal_env, run
+from bigtask.sink import Redact, log, nothing_secret
+from bigtask.templates.template import Template
+from bigtask.workspaces.run_workspaces import RunWorkspaces
+from bigtask.workspaces.values import Conflicted, Workspace
+
+_CHECK_TIMEOUT_S = 600.0
+_CHECK_OUTPUT = 8_000
+
+
+@dataclass(slots=True)
+class _AtWork:
+    attempt: int
+    task: asyncio.Task[None]
+    controls: Controls
+
+
+class Hands:
+    """`tell` takes what is seen; `group` owns every task that is started here."""
+
+    tell: Callable[[o.Observation], None]
+    group: asyncio.TaskGroup
+
+    def __init__(
+        self,
+        run: Run,
+        folder: RunFolder,
+        template: Template,
+        agents: Mapping[str, Agent],
+        workspaces: RunWorkspaces | BigtaskError,
+        *,
+        redact: Redact = nothing_secret,
+    ) -> None:
+        self._run = run
+        self._folder = folder
+        self._template = template
+        self._agents = agents
+        self._workspaces = workspaces
+        self._redact = redact
+        self._at_work: dict[str, _AtWork] = {}
+        self._questions: dict[str, tuple[str, int, str]] = {}
+        self._merging = asyncio.Lock()
+        self._preparing = asyncio.Lock()
+        self._prepared = False
+        self._next_start: dict[str, float] = {}
+        self._words = log("WorkerManager")
+
+    @property
+    def workspaces(self) -> RunWorkspaces:
+        """Raises why there are none: the project can't be reached any more."""
+        if isinstance(self._workspaces, BigtaskError):
+            raise self._workspaces
+        return self._workspaces
+
+    @property
+    def resumable(self) -> frozenset[str]:
+        return frozenset(name for name, agent in self._agents.items() if agent.traits.can_resume)
+
+    def act(self, happened: e.Happened) -> None:
+        """What a recorded event demands of the world."""
+        match happened:
+            case e.WorkerSpawned() | e.WorkerResumed():
+                self._start(happened.task_id, happened.attempt)
+            case e.WorkerReported(task_id=id, attempt=number):
+                if id not in RESERVED and self._run.integrating.get(id) == number:
+                    self.integrate(id, number)
+            case e.WaitingRaised(waiting=waiting) if waiting.request_id and waiting.task_id:
+                assert waiting.attempt is not None
+                self._questions[waiting.id] = (waiting.task_id, waiting.attempt, waiting.request_id)
+            case e.Answered(waiting_id=waiting_id, answer=answer):
+                self._deliver(waiting_id, answer)
+            case e.Pausing():
+                for id in list(self._at_work):
+                    self.interrupt(id)
+            case e.WorkerLost(task_id=id, attempt=number) | e.WorkerCancelled(task_id=id, attempt=number):
+                self._end(id, number)
+                if number is not None and id not in RESERVED:
+                    self._release(id, number)
+            case e.WorkerCompleted() | e.AttemptEnded() if happened.task_id not in RESERVED:
+                self._release(happened.task_id, happened.attempt)
+            case _:
+                pass
+
+    def stop(self) -> None:
+        """Ends every session here; what they were doing is found lost by the next holder."""
+        for at_work in self._at_work.values():
+            at_work.task.cancel()
+
+    def interrupt(self, task_id: str) -> None:
+        """The attempt ends its turn at the next safe point, where its agent can; else it is left to end."""
+        at_work = self._at_work.get(task_id)
+        if at_work is not None and self._agent(task_id).traits.can_interrupt:
+            self._background(at_work.controls.interrupt())
+
+    async def say(self, task_id: str, text: str) -> bool:
+        """A person's words to the agent; False when no session of the task is open."""
+        at_work = self._at_work.get(task_id)
+        if at_work is None or at_work.controls.session is None:
+            return False
+        await at_work.controls.say(text)
+        return True
+
+    def integrate(self, task_id: str, number: int) -> None:
+        self._background(self._integrate(task_id, number))
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        self.group.create_task(work)
+
+    def _agent(self, task_id: str) -> Agent:
+        record = self._run.record(task_id)
+        assert record is not None
+        assert record.attempt is not None
+        return self._agents[record.attempt.agent]
+
+    def _deliver(self, waiting_id: str, answer: str) -> None:
+        question = self._questions.pop(waiting_id, None)
+        if question is None:
+            return
+        task_id, number, request_id = question
+        at_work = self._at_work.get(task_id)
+        if at_work is not None and at_work.attempt == number:
+            self._background(at_work.controls.answer(request_id, answer))
+
+    def _end(self, task_id: str, number: int | None) -> None:
+        at_work = self._at_work.get(task_id)
+        if at_work is not None and at_work.attempt == number:
+            at_work.task.cancel()
+
+    def _start(self, task_id: str, number: int) -> None:
+        briefing = brief(self._run, self._template, task_id, number)
+        controls = Controls(briefing.timeout_ms / 1000)
+        task = self.group.create_task(self._attempt(briefing, controls), name=f"{task_id} {number}")
+        self._at_work[task_id] = _AtWork(number, task, controls)
+
+    async def _attempt(self, briefing: Briefing, controls: Controls) -> None:
+        id, number = briefing.task_id, briefing.attempt
+        transcript = Transcript(self._folder.transcript(id, number), self._redact)
+        try:
+            self.tell(await self._carry_out(briefing, controls, transcript))
+        except BigtaskError as error:
+            self.tell(o.Failed(task_id=id, attempt=number, reason=str(error)))
+        finally:
+            transcript.close()
+            at_work = self._at_work.get(id)
+            if at_work is not None and at_work.attempt == number:
+                del self._at_work[id]
+
+    async def _carry_out(self, briefing: Briefing, controls: Controls, transcript: Transcript) -> o.Ended:
+        id, number = briefing.task_id, briefing.attempt
+        agent = self._agent(id)
+        record = self._run.record(id)
+        assert record is not None
+        assert record.attempt is not None
+        workspace = await self._workspace(id, number)
+        await self._pace(agent)
+        if id == VERIFICATION and self._run.settings.commands:
+            commands = [Check(command=command) for command in self._run.settings.commands]
+            results = await self._run_checks(commands, workspace)
+            self.tell(o.Checked(task_id=id, attempt=number, results=results))
+        opening = Opening(
+            name=record.attempt.session_name,
+            cwd=workspace.path,
+            env=minimal_env({"TMPDIR": str(workspace.tmp)}),
+            read_only=briefing.read_only,
+            permission_mode=self._run.settings.permission_mode,
+            model=record.task.model or self._run.settings.model,
+            effort=self._run.settings.effort,
+            resume=record.attempt.session_id,
+        )
+        self._words.info("%s attempt %d starts with %s", id, number, agent.name)
+        attempt = AttemptRun(briefing, agent, opening, transcript, controls, self.tell)
+        return await attempt.carry_out(branch=workspace.branch or None)
+
+    async def _workspace(self, task_id: str, number: int) -> Workspace:
+        if self._run.settings.isolation == "none":
+            tmp = self._folder.path / "tmp"
+            tmp.mkdir(exist_ok=True)
+            return Workspace(path=Path(self._run.created.source.cwd), branch="", start_commit="", tmp=tmp)
+        await self.prepare()
+        if task_id in RESERVED:
+            return self.workspaces.integration
+        return await self.workspaces.acquire(task_id, number)
+
+    async def prepare(self) -> None:
+        async with self._preparing:
+            if not self._prepared:
+                settings = self._run.settings
+                await self.workspaces.prepare(base=settings.base, include_changes=includes_changes(self._run))
+                self._prepared = True
+
+    async def _pace(self, agent: Agent) -> None:
+        """Least time between two session starts of one agent."""
+        declared = agent.traits.spawn_delay_ms
+        delay_s = (self._run.settings.spawn_delay_ms if declared is None else declared) / 1000
+        if not delay_s:
+            return
+        now = asyncio.get_running_loop().time()
+        start = max(now, self._next_start.get(agent.name, now))
+        self._next_start[agent.name] = start + delay_s
+        await asyncio.sleep(start - now)
+
+    async def _integrate(self, task_id: str, number: int) -> None:
+        """Commit, compare with what was claimed, check, merge: one merge at a time."""
+        who: dict[str, Any] = {"task_id": task_id, "attempt": number}
+        record = self._run.tasks[task_id]
+        attempt = record.attempts[number - 1]
+        assert attempt.report is not None
+        try:
+            await self.prepare()
+            workspace = await self.workspaces.acquire(task_id, number)
+            commit = await self.workspaces.commit(task_id, number, f"{record.task.title}\n")
+            checks = [check for check in record.task.checks if check.command is not None]
+            results = await self._run_checks(checks, workspace)
+            if results:
+                self.tell(o.Checked(**who, results=results))
+            red = next((result for result in results if not result.passed), None)
+            if red is not None:
+                reason = f"its check {' '.join(red.command)!r} failed: {red.output[-400:].strip()}"
+                self.tell(o.Refused(**who, reason=reason))
+                return
+            async with self._merging:
+                merged = await self.workspaces.merge(task_id, number, record.task.title)
+        except BigtaskError as error:
+            self.tell(o.Refused(**who, reason=str(error)))
+            return
+        if isinstance(merged, Conflicted):
+            self.tell(o.Conflicted(**who, files=tuple(file.path for file in merged.files)))
+            return
+        files = tuple(change.path for change in commit.files)
+        evidence = Evidence(
+            files=files,
+            insertions=commit.insertions,
+            deletions=commit.deletions,
+            commit=commit.commit,
+            **claims(record.task, files=files, claimed=attempt.report.output_files),
+        )
+        self.tell(o.Integrated(**who, evidence=evidence))
+
+    async def _run_checks(self, checks: list[Check], workspace: Workspace) -> tuple[CheckResult, ...]:
+        results = []
+        for check in checks:
+            assert check.command is not None
+            finished = await run(
+                check.command,
+                cwd=workspace.path,
+                env=minimal_env({"TMPDIR": str(workspace.tmp)}),
+                timeout_s=_CHECK_TIMEOUT_S,
+                limit_bytes=_CHECK_OUTPUT,
+            )
+            output = (finished.stdout + finished.stderr).decode(errors="replace")
+            status = None if finished.timed_out else finished.status
+            results.append(
+                CheckResult(command=check.command, exit_status=status, output=self._redact(output))
+            )
+        return tuple(results)
+
+    def _release(self, task_id: str, number: int) -> None:
+        """The worktree goes; the branch stays, and so does whatever wasn't committed."""
+        if self._run.settings.isolation != "none" and self._prepared:
+            self._background(self._let_go(task_id, number))
+
+    async def _let_go(self, task_id: str, number: int) -> None:
+        try:
+            await self.workspaces.release(task_id, number)
+        except BigtaskError as error:
+            self._words.warning("the workspace of %s %d stays: %s", task_id, number, error)

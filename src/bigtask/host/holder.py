@@ -1,0 +1,214 @@
+"""The holder of a run: takes commands and observations, records what follows, then acts.
+
+    command ─┐                              ┌─> whoever waits for the command is told
+             ├─> events ─> fold ─> append ──┼─> followers
+observation ─┘      ^        │    (synced)  └─> hands (sessions, merges)
+                    └ decide ┘
+
+One turn takes everything that has arrived, folds it in, asks `decide` until it has nothing more to say,
+and appends all of it in one transaction. Nothing is told to anybody, and nothing is started, before the
+append is on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bigtask.core import ledger
+from bigtask.core.commands import AnyCommand, obey
+from bigtask.core.decide import decide, wakes_at
+from bigtask.core.events import Event, Happened, Progress
+from bigtask.core.evolve import evolve
+from bigtask.core.observations import Observation, observe
+from bigtask.core.recovery import recover, to_integrate
+from bigtask.core.run import Run
+from bigtask.errors import BigtaskError, StoreFull
+from bigtask.host.feed import Feed
+from bigtask.host.hands import Hands
+from bigtask.host.log import RunLog
+from bigtask.sink import log
+
+_FULL_RETRY_S = 1.0
+_PROGRESS_EVERY_S = 1.0
+
+
+def steady_clock() -> Callable[[], int]:
+    """Milliseconds since the epoch as they were when it was made, going on evenly whatever the system's
+    clock does meanwhile."""
+    offset = time.time_ns() - time.monotonic_ns()
+    return lambda: (offset + time.monotonic_ns()) // 1_000_000
+
+
+@dataclass(slots=True)
+class _Asked:
+    command: AnyCommand
+    done: asyncio.Future[int]
+
+
+class Recorded:
+    """Something that happened outside the rules and is to be recorded as it is."""
+
+    __slots__ = ("done", "happened")
+
+    def __init__(self, happened: Happened, done: asyncio.Future[int]) -> None:
+        self.happened = happened
+        self.done = done
+
+
+class Holder:
+    """Use `carry_out` in a task of its own; everything else may be called from the same loop meanwhile."""
+
+    def __init__(
+        self,
+        run: Run,
+        log: RunLog,
+        hands: Hands,
+        *,
+        now: Callable[[], int] | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        self.run = run
+        self.hands = hands
+        self.feed = Feed(log, run.seq)
+        self.trouble: str | None = None
+        """Why nothing can be recorded at the moment, for people; None when all is well."""
+        self._log = log
+        self._now = now or steady_clock()
+        self._chance = chance or random.Random()
+        self._inbox: deque[_Asked | Recorded | Observation] = deque()
+        self._arrived = asyncio.Event()
+        self._closing = False
+        self._last_progress = float("-inf")
+        hands.tell = self.see
+
+    async def ask(self, command: AnyCommand) -> int:
+        """The sequence number by which everything that the command led to is recorded. Raises what
+        `commands.obey` raises."""
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._put(_Asked(command, done))
+        return await done
+
+    async def record(self, happened: Happened) -> int:
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._put(Recorded(happened, done))
+        return await done
+
+    def see(self, observation: Observation) -> None:
+        self._put(observation)
+
+    def close(self) -> None:
+        """Ends `carry_out`; attempts under way are ended and found lost by the next holder."""
+        self._closing = True
+        self._arrived.set()
+
+    def _put(self, item: _Asked | Recorded | Observation) -> None:
+        self._inbox.append(item)
+        self._arrived.set()
+
+    async def carry_out(self) -> None:
+        """Until `close`. Raises SequenceTaken when somebody else has written to the log."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self.hands.group = group
+                await self._begin()
+                while not self._closing:
+                    await self._wait()
+                    await self._turn()
+                self.hands.stop()
+        finally:
+            error = BigtaskError("the run isn't carried out here any more: ask again")
+            for item in self._inbox:
+                if isinstance(item, _Asked | Recorded) and not item.done.done():
+                    item.done.set_exception(error)
+            self.feed.close()
+
+    async def _begin(self) -> None:
+        """Takes up what an earlier holder left."""
+        events: list[Event] = []
+        self._fold(recover(self.run, resumable=self.hands.resumable), events)
+        waiting_to_merge = to_integrate(self.run)
+        self._settle(events)
+        await self._append(events)
+        for id, number in waiting_to_merge.items():
+            self.hands.integrate(id, number)
+        for event in events:
+            self.hands.act(event.data)
+
+    async def _wait(self) -> None:
+        due = wakes_at(self.run)
+        delay = None if due is None else max(due - self._now(), 0) / 1000
+        try:
+            async with asyncio.timeout(delay):
+                await self._arrived.wait()
+        except TimeoutError:
+            return
+        self._arrived.clear()
+
+    async def _turn(self) -> None:
+        events: list[Event] = []
+        answered: list[tuple[asyncio.Future[int], BigtaskError | None]] = []
+        while self._inbox:
+            item = self._inbox.popleft()
+            match item:
+                case Observation():
+                    self._fold(observe(self.run, item, jitter=self._chance.random()), events)
+                case _Asked(command=command, done=done):
+                    try:
+                        self._fold(obey(self.run, command, resumable=self.hands.resumable), events)
+                        answered.append((done, None))
+                    except BigtaskError as error:
+                        answered.append((done, error))
+                case Recorded(happened=happened, done=done):
+                    self._fold((happened,), events)
+                    answered.append((done, None))
+        self._settle(events)
+        self._tell_progress(events)
+        await self._append(events)
+        for done, problem in answered:
+            if done.done():
+                continue
+            if problem is None:
+                done.set_result(self.run.seq)
+            else:
+                done.set_exception(problem)
+        for event in events:
+            self.hands.act(event.data)
+
+    def _fold(self, happened: Sequence[Happened], events: list[Event]) -> None:
+        at = self._now()
+        for data in happened:
+            event = Event(self.run.seq + 1, at, data)
+            evolve(self.run, event)
+            events.append(event)
+
+    def _settle(self, events: list[Event]) -> None:
+        while happened := decide(self.run, self._now()):
+            self._fold(happened, events)
+
+    def _tell_progress(self, events: list[Event]) -> None:
+        now = time.monotonic()
+        if not events or not self.run.tasks or now - self._last_progress < _PROGRESS_EVERY_S:
+            return
+        self._last_progress = now
+        counts, percent = ledger.counts(self.run), round(ledger.percent(self.run), 1)
+        self._fold((Progress(counts=counts, percent=percent),), events)
+
+    async def _append(self, events: list[Event]) -> None:
+        if not events:
+            return
+        while True:
+            try:
+                await self._log.append(events[0].seq - 1, events)
+                break
+            except StoreFull as error:
+                if self.trouble is None:
+                    log("OrchestratorManager").warning("%s", error)
+                self.trouble = str(error)
+                await asyncio.sleep(_FULL_RETRY_S)
+        self.trouble = None
+        self.feed.publish(events)

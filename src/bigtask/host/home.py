@@ -1,0 +1,118 @@
+"""Where bigtask keeps things: one folder for everything, one below it for each run."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bigtask.errors import InvalidInput, NotFound
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID_LENGTH = 26
+
+
+def new_run_id(now_ms: int, entropy: int | None = None) -> str:
+    """A lowercase ULID (48 bits of time, 80 of chance): sorts by time, is safe as a file and branch name."""
+    chance = secrets.randbits(80) if entropy is None else entropy
+    number = (now_ms << 80) | chance
+    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """`log.db`, `lock`, `sock`, `transcripts/`, `workspaces/`: everything that belongs to one run."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.db"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def socket(self) -> Path:
+        return self.path / "sock"
+
+    def transcript(self, task_id: str, attempt: int) -> Path:
+        return self.path / "transcripts" / f"{task_id.lstrip('@')}.{attempt}.txt"
+
+
+@dataclass(frozen=True)
+class Home:
+    """`path` is made with mode 0700 when the first run is."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Home:
+        """`BIGTASK_HOME`, else the user's data directory of this system."""
+        given = environ.get("BIGTASK_HOME")
+        if given:
+            return cls(Path(given).absolute())
+        import platformdirs
+
+        return cls(platformdirs.user_data_path("bigtask"))
+
+    @property
+    def runs(self) -> Path:
+        return self.path / "runs"
+
+    @property
+    def templates(self) -> Path:
+        return self.path / "templates"
+
+    def make_folder(self, run_id: str) -> RunFolder:
+        """Raises InvalidInput where nothing can be written."""
+        folder = RunFolder(self.runs / run_id)
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.runs.mkdir(mode=0o700, exist_ok=True)
+            folder.path.mkdir(mode=0o700)
+            (folder.path / "transcripts").mkdir(mode=0o700)
+        except OSError as error:
+            raise InvalidInput(
+                f"can't keep runs in {self.path}: {error.strerror}. "
+                "Set BIGTASK_HOME to a folder that you can write to"
+            ) from None
+        return folder
+
+    def folders(self) -> Iterator[RunFolder]:
+        """Of all runs, newest first."""
+        try:
+            names = sorted(os.listdir(self.runs), reverse=True)
+        except FileNotFoundError:
+            return
+        for name in names:
+            if is_run_id(name) and (self.runs / name / "log.db").exists():
+                yield RunFolder(self.runs / name)
+
+    def find(self, given: str) -> RunFolder:
+        """By a whole id, a unique beginning or end of one, or `last`. Raises NotFound."""
+        if given == "last":
+            newest = next(self.folders(), None)
+            if newest is None:
+                raise NotFound("there is no run yet: start one with `bigtask run`")
+            return newest
+        wanted = given.lower()
+        if not wanted or any(sign not in _CROCKFORD for sign in wanted):
+            raise NotFound(f"{given!r} isn't the id of a run: `bigtask list` shows them")
+        matches = [f for f in self.folders() if f.id.startswith(wanted) or f.id.endswith(wanted)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise NotFound(f"{given!r} fits {len(matches)} runs: give more of the id")
+        raise NotFound(f"there is no run {given}: `bigtask list` shows them")
+
+
+def is_run_id(name: str) -> bool:
+    return len(name) == _ID_LENGTH and all(sign in _CROCKFORD for sign in name)

@@ -1,0 +1,91 @@
+"""The way to a run: the same requests whether this process holds it or another one does.
+
+program ──> RunLink ──┬── LocalLink ───────────────────────────> Holder
+                      └── SocketLink ══ unix socket ══ serve ──> Holder
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+from bigtask.core.commands import AnyCommand
+from bigtask.core.events import Event, Merged
+from bigtask.core.run import Run
+from bigtask.errors import BigtaskError, Conflict
+from bigtask.host.holder import Holder
+from bigtask.workspaces.run_workspaces import RunWorkspaces
+
+
+class HolderGone(BigtaskError):
+    """The process that held the run ended while we were talking with it."""
+
+
+class RunLink(Protocol):
+    @property
+    def held_here(self) -> bool: ...
+
+    async def ask(self, command: AnyCommand) -> int:
+        """Returns the sequence number by which it is done and on the disk."""
+
+    def follow(self, after: int = 0, *, stay: bool = True) -> AsyncIterator[Event]:
+        """Events in order from `after` on, without `stay` only those that are there by now. Ends when the
+        run isn't carried out any more; raises HolderGone when its holder died."""
+
+    async def say(self, task_id: str, text: str) -> None: ...
+
+    async def pause_task(self, task_id: str) -> None: ...
+
+    async def merge(self, *, by: str = "") -> dict[str, Any]: ...
+
+    async def undo_merge(self, *, by: str = "") -> dict[str, Any]: ...
+
+    async def diff(self, task_id: str | None = None) -> str: ...
+
+
+class LocalLink:
+    held_here = True
+
+    def __init__(self, holder: Holder) -> None:
+        self.holder = holder
+
+    async def ask(self, command: AnyCommand) -> int:
+        return await self.holder.ask(command)
+
+    def follow(self, after: int = 0, *, stay: bool = True) -> AsyncIterator[Event]:
+        return self.holder.feed.follow(after, stay=stay)
+
+    async def say(self, task_id: str, text: str) -> None:
+        if not await self.holder.hands.say(task_id, text):
+            raise Conflict(f"{task_id} has no open session to say something to")
+
+    async def pause_task(self, task_id: str) -> None:
+        if task_id not in self.holder.run.live:
+            raise Conflict(f"{task_id} isn't at work")
+        self.holder.hands.interrupt(task_id)
+
+    async def merge(self, *, by: str = "") -> dict[str, Any]:
+        _require_end(self.holder.run)
+        applied = await self._workspaces.apply_result()
+        files = tuple(change.path for change in applied.files)
+        if not applied.already:
+            await self.holder.record(Merged(commit=applied.commit, files=files, by=by))
+        return {"commit": applied.commit, "files": list(files), "already": applied.already}
+
+    async def undo_merge(self, *, by: str = "") -> dict[str, Any]:
+        undone = await self._workspaces.undo_apply()
+        files = tuple(change.path for change in undone.files)
+        await self.holder.record(Merged(commit=undone.commit, files=files, undone=True, by=by))
+        return {"commit": undone.commit, "files": list(files)}
+
+    async def diff(self, task_id: str | None = None) -> str:
+        return (await self._workspaces.diff(task_id)).decode(errors="replace")
+
+    @property
+    def _workspaces(self) -> RunWorkspaces:
+        return self.holder.hands.workspaces
+
+
+def _require_end(run: Run) -> None:
+    if run.outcome is None:
+        raise Conflict("the run hasn't ended yet: merge when it has, or cancel it first")
