@@ -1,0 +1,3 @@
+from bigtask.cli import main
+
+main()

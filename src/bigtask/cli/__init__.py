@@ -1,0 +1,96 @@
+"""The command line: one module a command, loaded when it is called, so that `--help` stays quick."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from bigtask.cli.frame import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Frame
+from bigtask.errors import BigtaskError, Forbidden, InvalidInput, NotFound
+
+GROUPS: dict[str, dict[str, str]] = {
+    "Carry out": {
+        "run": "Analyse, plan, carry out, merge and check one request.",
+        "create": "Make a run without starting it.",
+        "start": "Start a run that was made.",
+        "confirm": "Start the workers of a plan.",
+        "pause": "Stop at the next safe point.",
+        "resume": "Go on with a run.",
+        "cancel": "End a run; its work stays on its branches.",
+        "retry": "Try a task again, or all that failed.",
+        "merge": "Take a run's result into your branch or folder.",
+    },
+    "Look": {
+        "list": "Runs and what waits for you.",
+        "show": "One run: its tasks, evidence and result.",
+        "watch": "Follow a run live, and carry it on if nobody does.",
+        "logs": "The events of a run.",
+        "diff": "What a run or a task has changed.",
+        "inbox": "Everything that waits for a person, over all runs.",
+    },
+    "Answer": {
+        "answer": "Answer something that a run waits for.",
+        "message": "Say something to a worker.",
+    },
+    "This machine": {
+        "agents": "The agents, and whether they can work here.",
+        "doctor": "What is in force here, and what is left over.",
+        "demo": "A sample project and a scripted run, without a model.",
+    },
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for group in GROUPS.values() for name in group]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"bigtask.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, commands in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(commands.items()))
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog='Example: bigtask run documentation "Generate documentation for all modules" --agent offline',
+)
+@click.option("-v", "--verbose", count=True, help="Say more on stderr; twice for everything.")
+@click.version_option(package_name="bigtask", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, verbose: int) -> None:
+    """One request that is too big for one agent session, done by several: split into tasks, carried out in
+    parallel, merged and checked.
+
+    Without a command: unfinished runs and what waits for you.
+    """
+    ctx.obj = Frame.from_environment(verbose)
+    if ctx.invoked_subcommand is None:
+        unfinished = cli.get_command(ctx, "list")
+        assert unfinished is not None
+        ctx.invoke(unfinished, unfinished=True)
+
+
+def main() -> None:
+    """The entry point: expected failures become one sentence on stderr and an exit code."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(EXIT_INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
+    except BigtaskError as error:
+        click.echo(f"bigtask: {error}", err=True)
+        sys.exit(EXIT_USAGE if isinstance(error, InvalidInput | NotFound | Forbidden) else EXIT_FAILED)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,81 @@
+"""What every command needs: where things are, which agents there are, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import os
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from bigtask.agents.table import AgentTable
+from bigtask.core.run import Run
+from bigtask.core.states import Outcome
+from bigtask.host.home import Home, RunFolder
+from bigtask.sink import log_to_stderr
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_WAITING = 3
+EXIT_INTERRUPTED = 130
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Frame:
+    home: Home
+    agents: AgentTable
+    who: str
+    """The person at the keyboard, recorded with what they decide."""
+
+    @classmethod
+    def from_environment(cls, verbosity: int) -> Frame:
+        log_to_stderr(verbosity)
+        return cls(home=Home.of(os.environ), agents=AgentTable(), who=_user())
+
+    def templates(self, project: Path | None = None) -> Any:
+        """The template manager, for a project's own templates as well where one is named."""
+        from bigtask.templates.manager import TemplateManager
+
+        project_dir = project / ".bigtask" / "templates" if project is not None else None
+        return TemplateManager(user_dir=self.home.templates, project_dir=project_dir)
+
+    def find(self, run_id: str) -> RunFolder:
+        return self.home.find(run_id)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "person"
+
+
+def carry_out(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs a command's coroutine."""
+    return asyncio.run(work())
+
+
+def print_json(value: Any) -> None:
+    """One object on one line of stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")))
+
+
+def exit_status(run: Run) -> int:
+    """0 complete; 1 failed, incomplete or cancelled; 3 while a person is needed or the run is paused."""
+    if run.outcome is Outcome.COMPLETE:
+        return EXIT_OK
+    return EXIT_FAILED if run.outcome is not None else EXIT_WAITING
+
+
+run_argument = click.argument("run_id", metavar="RUN")
+"""A run: its id, a unique part of it, or `last`."""
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
