@@ -1,0 +1,5 @@
+"""How one kind of big task is done: JSON files that are merged, checked and frozen into a run.
+
+`inheritance` merges, `variables` fills in, `checking` explains what is wrong, `template` is the typed
+result, `prompting` makes the prompt of a phase; only `manager` reads files.
+"""

@@ -1,0 +1,58 @@
+"""The prompt of one phase: the template's two parts with every `{NAME}` filled in, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bigtask.templates.template import PromptPair, Prompts, Template
+from bigtask.templates.variables import render
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptText:
+    """`unknown` are the names that had no value, each once: a warning for the person, not an error."""
+
+    system: str
+    user: str
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Both parts as one text, for an agent that has no separate place for the first."""
+        return "\n\n".join(part for part in (self.system, self.user) if part)
+
+
+def build_prompt(template: Template, phase: str, values: Mapping[str, Any]) -> PromptText:
+    """`phase` is one of `BUILT_IN`'s; another one is a `KeyError`.
+
+    `values` win over the template's variables, which win over its limits (`MIN_TASKS`, `MAX_TASKS`,
+    `MAX_WORKERS`). Whatever in them comes from outside has its delimiters neutralised already;
+    `RESPONSE_FORMAT` is the protocol's text for this phase, with its delimiters as they are.
+    """
+    pair = _pair(template.prompts, phase)
+    everything = {**_limits(template), **template.variables, **values}
+    system = render(pair.system, everything)
+    user = render(pair.user, everything)
+    return PromptText(
+        system=system.text,
+        user=user.text,
+        unknown=tuple(dict.fromkeys((*system.unknown, *user.unknown))),
+    )
+
+
+def _pair(prompts: Prompts, phase: str) -> PromptPair:
+    return {
+        "analysis": prompts.analysis,
+        "taskPlanning": prompts.task_planning,
+        "workerExecution": prompts.worker,
+        "aggregation": prompts.aggregation,
+        "verification": prompts.verification,
+    }[phase]
+
+
+def _limits(template: Template) -> dict[str, int]:
+    tasks = template.phases.task_planning.validation
+    workers = template.config.max_workers if template.config.parallel_execution else 1
+    return {"MIN_TASKS": tasks.min_tasks, "MAX_TASKS": tasks.max_tasks, "MAX_WORKERS": workers}

@@ -1,0 +1,83 @@
+"""`{NAME}` in prompts, filled in once.
+
+A value is never scanned again, so a value that contains `{CWD}` keeps those five characters. That is
+what keeps a request, a file name or an agent's output from reaching other values.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_NAME = re.compile(r"\{([A-Z_][A-Z0-9_]*)\}")
+
+_EVERYWHERE = frozenset(
+    {
+        "CUSTOM_INSTRUCTIONS",
+        "CWD",
+        "ORCHESTRATOR_ID",
+        "ORIGINAL_REQUEST",
+        "PROJECT_NAME",
+        "RESPONSE_FORMAT",
+        "TEMPLATE_NAME",
+        "USER_REQUEST",
+    }
+)
+_LIMITS = frozenset({"MAX_TASKS", "MAX_WORKERS", "MIN_TASKS"})
+_ANALYSED = frozenset({"ANALYSIS_SUMMARY", "KEY_FILES", "RECOMMENDED_SPLITS"})
+_PLANNED = frozenset({"TASKS_JSON", "TASK_COUNT"})
+_TASK = frozenset({"DEPENDENCY_OUTPUTS", "TASK_DESCRIPTION", "TASK_ID", "TASK_SCOPE", "TASK_TITLE"})
+_MERGED = frozenset({"CONFLICTS", "MERGED_OUTPUT", "WORKER_OUTPUTS"})
+
+_START = _EVERYWHERE | _LIMITS
+BUILT_IN: Mapping[str, frozenset[str]] = {
+    "analysis": _START,
+    "taskPlanning": _START | _ANALYSED,
+    "workerExecution": _START | _ANALYSED | _PLANNED | _TASK,
+    "aggregation": _START | _ANALYSED | _PLANNED | _MERGED,
+    "verification": _START | _ANALYSED | _PLANNED | _MERGED,
+}
+"""The names that bigtask itself gives a value, by phase. `MIN_TASKS`, `MAX_TASKS` and `MAX_WORKERS` come
+from the template's own limits, so that a prompt can't contradict what its answer is checked by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """`unknown` are the names without a value, each once, in the order of the text."""
+
+    text: str
+    unknown: tuple[str, ...] = ()
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Every `{NAME}` of the text, each once, in its order."""
+    return tuple(dict.fromkeys(_NAME.findall(text)))
+
+
+def render(text: str, values: Mapping[str, Any]) -> Rendered:
+    """One pass over the text. A name without a value stays as it is and is reported."""
+    return Rendered(
+        text=_NAME.sub(lambda found: printed(values[found[1]]) if found[1] in values else found[0], text),
+        unknown=tuple(name for name in names(text) if name not in values),
+    )
+
+
+def printed(value: Any) -> str:
+    """A value as a prompt shows it: booleans as yes or no, lists joined by `, `, objects as JSON, None as
+    nothing."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case str():
+            return value
+        case list() | tuple():
+            return ", ".join(printed(item) for item in value)
+        case Mapping():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return str(value)
