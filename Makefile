@@ -1,0 +1,59 @@
+# On a machine with Python 3.11 or newer, git and make, each target sets up what it needs in .venv.
+# PYTHON=… chooses the Python, TESTS=… the tests.
+.PHONY: demo test test-unit test-integration check lint types coverage lock clean
+.SILENT:
+# Packages are installed uncompiled (tools/setup): without their caches every process would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+PYTHON_HERE := .venv/bin/python
+PYTEST := -m pytest --quiet -rfE --numprocesses auto
+
+demo:
+	tools/setup demo
+	$(PYTHON_HERE) tools/demo.py
+
+# The whole suite, but for what only BIGTASK_FULL=1 turns on. With MEASURE=1 it also leaves what `coverage`
+# reports, so that `make check MEASURED=1` needn't run it again.
+test:
+	tools/setup dev
+ifdef MEASURE
+	$(PYTHON_HERE) -m coverage erase
+	$(PYTHON_HERE) -m coverage run $(PYTEST) $(TESTS)
+else
+	$(PYTHON_HERE) $(PYTEST) $(TESTS)
+endif
+
+test-unit:
+	tools/setup dev
+	$(PYTHON_HERE) $(PYTEST) -m "not integration" $(TESTS)
+
+test-integration:
+	tools/setup dev
+	$(PYTHON_HERE) $(PYTEST) -m integration $(TESTS)
+
+check: lint types coverage
+
+lint:
+	tools/setup dev
+	.venv/bin/ruff check --quiet
+	.venv/bin/ruff format --quiet --diff
+
+types:
+	tools/setup dev
+	$(PYTHON_HERE) -m mypy --no-error-summary
+
+# The pure parts are held at every branch; of the whole only the total is printed.
+coverage:
+ifndef MEASURED
+	$(MAKE) --no-print-directory test MEASURE=1
+endif
+	$(PYTHON_HERE) -m coverage combine --quiet
+	$(PYTHON_HERE) -m coverage report --include='src/bigtask/core/*,src/bigtask/protocol/*' --fail-under=100
+	printf 'coverage of the whole: %s %%\n' "$$($(PYTHON_HERE) -m coverage report --format=total)"
+
+# Newer versions into requirements/*.txt; needs the network.
+lock:
+	tools/lock
+
+clean:
+	rm -rf .venv demo-project build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
