@@ -1,0 +1,138 @@
+"""What surfaces show of a run: derived from its state, in one shape for Python, CLI and REST."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bigtask.core import ledger
+from bigtask.core.events import iso
+from bigtask.core.run import Attempt, Run, TaskRecord
+from bigtask.core.states import Outcome, Phase, Status, TaskState
+from bigtask.core.status import ALLOWED, status
+from bigtask.core.values import CheckResult, Estimate, Evidence, Plan, Task, Usage, Value, Waiting
+
+
+class RunView(Value, omit_defaults=False):
+    id: str
+    status: Status
+    outcome: Outcome | None
+    reason: str
+    phase: Phase | None
+    template_id: str
+    request: str
+    cwd: str
+    agent: str
+    branch: str
+    created_at: str
+    """ISO 8601, UTC, like every time here."""
+    updated_at: str
+    seq: int
+    tasks: Mapping[str, int]
+    """`total`, and one count for every task state."""
+    percent: float
+    waiting: tuple[Waiting, ...]
+    allowed: tuple[str, ...]
+    """The verbs that are possible now."""
+    plan: Plan | None
+    warnings: tuple[str, ...]
+    estimate: Estimate | None
+    ledger: tuple[ledger.Entry, ...]
+    output_files: tuple[str, ...]
+    usage: Usage
+    merged: str | None
+    summary: str
+
+
+class AttemptView(Value, omit_defaults=False):
+    number: int
+    state: str
+    agent: str
+    session_id: str | None
+    branch: str | None
+    started_at: str
+    ended_at: str | None
+    percent: float | None
+    action: str
+    reason: str
+    reasked: int
+    usage: Usage
+    tools: Mapping[str, int]
+    report: Mapping[str, Any] | None
+    evidence: Evidence | None
+    checks: tuple[CheckResult, ...]
+
+
+class WorkerView(Value, omit_defaults=False):
+    """A task with its attempts; `status` is the task's state."""
+
+    task_id: str
+    task: Task
+    status: TaskState
+    reason: str
+    attempts: tuple[AttemptView, ...]
+    remarks: tuple[str, ...]
+
+
+def view(run: Run) -> RunView:
+    now = status(run)
+    source = run.created.source
+    return RunView(
+        id=run.id,
+        status=now,
+        outcome=run.outcome,
+        reason=run.reason,
+        phase=run.phase,
+        template_id=run.created.template_id,
+        request=run.created.request,
+        cwd=source.cwd,
+        agent=run.settings.agent,
+        branch=f"bigtask/{run.id}/main",
+        created_at=iso(run.created_at),
+        updated_at=iso(run.updated_at),
+        seq=run.seq,
+        tasks=ledger.counts(run),
+        percent=round(ledger.percent(run), 1),
+        waiting=tuple(run.waiting.values()),
+        allowed=tuple(sorted(ALLOWED[now])),
+        plan=run.plan,
+        warnings=run.warnings,
+        estimate=run.estimate,
+        ledger=ledger.ledger(run),
+        output_files=ledger.output_files(run),
+        usage=run.used,
+        merged=run.merged,
+        summary=ledger.summary(run),
+    )
+
+
+def worker(record: TaskRecord) -> WorkerView:
+    return WorkerView(
+        task_id=record.task.id,
+        task=record.task,
+        status=record.state,
+        reason=record.reason,
+        attempts=tuple(_attempt(attempt) for attempt in record.attempts),
+        remarks=ledger.remarks(record),
+    )
+
+
+def _attempt(attempt: Attempt) -> AttemptView:
+    return AttemptView(
+        number=attempt.number,
+        state=attempt.state.value,
+        agent=attempt.agent,
+        session_id=attempt.session_id,
+        branch=attempt.branch,
+        started_at=iso(attempt.started_at),
+        ended_at=None if attempt.ended_at is None else iso(attempt.ended_at),
+        percent=attempt.percent,
+        action=attempt.action,
+        reason=attempt.reason,
+        reasked=attempt.reasked,
+        usage=attempt.usage,
+        tools=attempt.tools,
+        report=attempt.report.data if attempt.report is not None else None,
+        evidence=attempt.evidence,
+        checks=attempt.checks,
+    )
