@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
 import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bigtask.agents.table import AgentTable
-from bigtask.core.run import Run
-from bigtask.core.states import Outcome
 from bigtask.host.home import Home, RunFolder
 from bigtask.sink import log_to_stderr
+
+if TYPE_CHECKING:  # what takes long to import is imported where it is used: help pages have to be quick
+    from bigtask.agents.table import AgentTable
+    from bigtask.core.run import Run
+    from bigtask.templates.manager import TemplateManager
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -28,19 +30,24 @@ EXIT_INTERRUPTED = 130
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Frame:
     home: Home
-    agents: AgentTable
     who: str
     """The person at the keyboard, recorded with what they decide."""
 
     @classmethod
     def from_environment(cls, verbosity: int) -> Frame:
         log_to_stderr(verbosity)
-        return cls(home=Home.of(os.environ), agents=AgentTable(), who=_user())
+        return cls(home=Home.of(os.environ), who=_user())
 
-    def templates(self, project: Path | None = None) -> Any:
+    @cached_property
+    def agents(self) -> AgentTable:
+        from bigtask.agents.table import AgentTable
+
+        return AgentTable()
+
+    def templates(self, project: Path | None = None) -> TemplateManager:
         """The template manager, for a project's own templates as well where one is named."""
         from bigtask.templates.manager import TemplateManager
 
@@ -60,6 +67,8 @@ def _user() -> str:
 
 def carry_out(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Runs a command's coroutine."""
+    import asyncio
+
     return asyncio.run(work())
 
 
@@ -70,6 +79,8 @@ def print_json(value: Any) -> None:
 
 def exit_status(run: Run) -> int:
     """0 complete; 1 failed, incomplete or cancelled; 3 while a person is needed or the run is paused."""
+    from bigtask.core.states import Outcome
+
     if run.outcome is Outcome.COMPLETE:
         return EXIT_OK
     return EXIT_FAILED if run.outcome is not None else EXIT_WAITING

@@ -40,7 +40,9 @@ def decide(run: Run, now: int) -> tuple[Happened, ...]:
 
 
 def wakes_at(run: Run) -> int | None:
-    """When asking again makes sense although nothing has happened: the next retry is due."""
+    """When asking again makes sense although nothing has happened: the next retry is due, and may start."""
+    if run.outcome is not None or run.paused or run.pausing or len(run.live) >= run.settings.slots:
+        return None
     due = [r.not_before for r in run.reserved.values() if r.not_before]
     queued = run.queue.next_due()
     return min((*due, queued) if queued is not None else due, default=None)

@@ -31,10 +31,13 @@ _PAUSE_S = 0.05
 
 
 @asynccontextmanager
-async def hold(folder: RunFolder, agents: AgentTable, *, who: str) -> AsyncIterator[LocalLink]:
+async def hold(
+    folder: RunFolder, agents: AgentTable, *, who: str, idle: bool = False
+) -> AsyncIterator[LocalLink]:
     """Carries the run out while the block runs. Raises RunBusy, naming the process that does already.
 
     Leaving the block ends the attempts under way; whoever holds the run next finds them lost and goes on.
+    An `idle` holder takes commands and records them, but starts nothing: to pause must not begin to spend.
     """
     lock = Lock.take(folder.lock, who=who)
     try:
@@ -42,7 +45,7 @@ async def hold(folder: RunFolder, agents: AgentTable, *, who: str) -> AsyncItera
         try:
             run = fold(folder.id, await log.read())
             hands = Hands(run, folder, thaw(run.created.template), agents, await _workspaces(run, folder))
-            holder = Holder(run, log, hands)
+            holder = Holder(run, log, hands, idle=idle)
             async with serve(holder, folder.socket), asyncio.TaskGroup() as group:
                 group.create_task(holder.carry_out(), name=f"holder of {folder.id}")
                 try:
@@ -64,15 +67,19 @@ async def _workspaces(run: Run, folder: RunFolder) -> RunWorkspaces | BigtaskErr
 
 
 @asynccontextmanager
-async def attach(folder: RunFolder, agents: AgentTable, *, who: str) -> AsyncIterator[RunLink]:
-    """The run's holder, or this process as the holder when there is none."""
+async def attach(
+    folder: RunFolder, agents: AgentTable, *, who: str, idle: bool = False
+) -> AsyncIterator[RunLink]:
+    """The run's holder, or this process as the holder (`idle`: one that starts nothing) when there is none."""
     async with AsyncExitStack() as stack:
-        yield await _patiently(lambda: _attach(stack, folder, agents, who), folder)
+        yield await _patiently(lambda: _attach(stack, folder, agents, who, idle), folder)
 
 
-async def _attach(stack: AsyncExitStack, folder: RunFolder, agents: AgentTable, who: str) -> RunLink | None:
+async def _attach(
+    stack: AsyncExitStack, folder: RunFolder, agents: AgentTable, who: str, idle: bool
+) -> RunLink | None:
     try:
-        return await stack.enter_async_context(hold(folder, agents, who=who))
+        return await stack.enter_async_context(hold(folder, agents, who=who, idle=idle))
     except RunBusy:
         link = SocketLink(folder.socket)
         return link if await link.answers() else None

@@ -71,15 +71,10 @@ class Controls:
     def __init__(self, timeout_s: float) -> None:
         self.time = ActiveTime(timeout_s)
         self.session: Session | None = None
-        self._interrupted = False
-
-    async def open(self, session: Session) -> None:
-        self.session = session
-        if self._interrupted:
-            await session.interrupt()
+        self.interrupted = False
 
     async def interrupt(self) -> None:
-        self._interrupted = True
+        self.interrupted = True
         if self.session is not None:
             await self.session.interrupt()
 
@@ -129,7 +124,7 @@ class AttemptRun:
         """The attempt's end. Cancelling it ends the session and everything that it started."""
         try:
             async with self._controls.time.bound(), self._agent.session(self._opening) as session:
-                await self._controls.open(session)
+                self._controls.session = session
                 self._notice(o.Opened(**self._who, session_id=session.id, branch=branch))
                 return await self._converse(session)
         except TimeoutError:
@@ -153,6 +148,8 @@ class AttemptRun:
                 text = ask_again(
                     errors, self._briefing.block, self._briefing.start_delimiter, self._briefing.end_delimiter
                 )
+            if self._controls.interrupted:
+                return o.Interrupted(**self._who, **self._heard.ended())
             answer = await self._turn(session, text)
             if not isinstance(answer, tuple):
                 return answer

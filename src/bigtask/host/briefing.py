@@ -13,21 +13,11 @@ import msgspec
 from bigtask.core import plan
 from bigtask.core.run import Run, TaskRecord
 from bigtask.core.states import AttemptState, Phase, TaskState
-from bigtask.core.values import AGGREGATION, ANALYSIS, PLANNING, RESERVED, VERIFICATION, Task
+from bigtask.core.values import ANALYSIS, PLANNING, RESERVED, Task
 from bigtask.protocol.delimiters import neutralise
-from bigtask.protocol.fields import response_format, schema
+from bigtask.protocol.fields import ANSWERS, response_format, schema
 from bigtask.templates.prompting import build_prompt
 from bigtask.templates.template import Template
-
-BLOCK: dict[str, str] = {
-    ANALYSIS: "analysis",
-    PLANNING: "task_list",
-    AGGREGATION: "aggregation",
-    VERIFICATION: "verification",
-}
-"""The protocol's phase that answers each reserved task; every other task is answered by `completion`."""
-
-_MOST_OUTPUT = 8_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +42,7 @@ class Briefing:
 def brief(run: Run, template: Template, task_id: str, number: int, *, merged: str = "") -> Briefing:
     """`merged` describes what the tasks' work came to, for the phases after it."""
     phase = RESERVED.get(task_id, Phase.WORKER_EXECUTION)
-    block = BLOCK.get(task_id, "completion")
+    block = ANSWERS[phase]
     form = template.prompts.response_format
     values = variables(run, template, task_id, number, merged)
     safe = {name: _outside(value, form.start_delimiter, form.end_delimiter) for name, value in values.items()}

@@ -17,6 +17,7 @@ from bigtask.core import events as e
 from bigtask.core import observations as o
 from bigtask.core.phases.intake import includes_changes
 from bigtask.core.run import Run
+from bigtask.core.states import AttemptState
 from bigtask.core.values import RESERVED, VERIFICATION, Check, CheckResult, Evidence
 from bigtask.errors import BigtaskError
 from bigtask.host.attempt import AttemptRun, Controls
@@ -64,6 +65,7 @@ class Hands:
         self._redact = redact
         self._at_work: dict[str, _AtWork] = {}
         self._questions: dict[str, tuple[str, int, str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._merging = asyncio.Lock()
         self._preparing = asyncio.Lock()
         self._prepared = False
@@ -101,6 +103,10 @@ class Hands:
                 self._end(id, number)
                 if number is not None and id not in RESERVED:
                     self._release(id, number)
+            case e.WorkerNeedsReview():
+                pass  # a person may still take the work as it is
+            case e.WorkerReopened(task_id=id) | e.WorkerSkipped(task_id=id):
+                self._release_replaced(id)
             case e.WorkerCompleted() | e.AttemptEnded() if happened.task_id not in RESERVED:
                 self._release(happened.task_id, happened.attempt)
             case _:
@@ -108,8 +114,8 @@ class Hands:
 
     def stop(self) -> None:
         """Ends every session here; what they were doing is found lost by the next holder."""
-        for at_work in self._at_work.values():
-            at_work.task.cancel()
+        for task in self._tasks:
+            task.cancel()
 
     def interrupt(self, task_id: str) -> None:
         """The attempt ends its turn at the next safe point, where its agent can; else it is left to end."""
@@ -128,8 +134,11 @@ class Hands:
     def integrate(self, task_id: str, number: int) -> None:
         self._background(self._integrate(task_id, number))
 
-    def _background(self, work: Coroutine[Any, Any, None]) -> None:
-        self.group.create_task(work)
+    def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self.group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _agent(self, task_id: str) -> Agent:
         record = self._run.record(task_id)
@@ -154,7 +163,7 @@ class Hands:
     def _start(self, task_id: str, number: int) -> None:
         briefing = brief(self._run, self._template, task_id, number)
         controls = Controls(briefing.timeout_ms / 1000)
-        task = self.group.create_task(self._attempt(briefing, controls), name=f"{task_id} {number}")
+        task = self._background(self._attempt(briefing, controls))
         self._at_work[task_id] = _AtWork(number, task, controls)
 
     async def _attempt(self, briefing: Briefing, controls: Controls) -> None:
@@ -279,12 +288,23 @@ class Hands:
             )
         return tuple(results)
 
+    def _release_replaced(self, task_id: str) -> None:
+        """What rested for a person isn't needed any more."""
+        record = self._run.tasks.get(task_id)
+        attempt = record.attempt if record is not None else None
+        if attempt is not None and attempt.state is AttemptState.SUPERSEDED:
+            self._release(task_id, attempt.number)
+
     def _release(self, task_id: str, number: int) -> None:
-        """The worktree goes; the branch stays, and so does whatever wasn't committed."""
-        if self._run.settings.isolation != "none" and self._prepared:
+        if self._run.settings.isolation != "none":
             self._background(self._let_go(task_id, number))
 
     async def _let_go(self, task_id: str, number: int) -> None:
+        """The worktree goes when its session has ended; the branch stays, and whatever wasn't committed is
+        kept under a rescue ref."""
+        at_work = self._at_work.get(task_id)
+        if at_work is not None and at_work.attempt == number:
+            await asyncio.wait([at_work.task])
         try:
             await self.workspaces.release(task_id, number)
         except BigtaskError as error:

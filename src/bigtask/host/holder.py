@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from bigtask.core import ledger
 from bigtask.core.commands import AnyCommand, obey
 from bigtask.core.decide import decide, wakes_at
-from bigtask.core.events import Event, Happened, Progress
+from bigtask.core.events import Event, Happened, Progress, WorkerResumed
 from bigtask.core.evolve import evolve
 from bigtask.core.observations import Observation, observe
 from bigtask.core.recovery import recover, to_integrate
@@ -71,7 +71,9 @@ class Holder:
         *,
         now: Callable[[], int] | None = None,
         chance: random.Random | None = None,
+        idle: bool = False,
     ) -> None:
+        """An `idle` holder records commands and starts nothing; what they lead to is the next one's to do."""
         self.run = run
         self.hands = hands
         self.feed = Feed(log, run.seq)
@@ -80,6 +82,7 @@ class Holder:
         self._log = log
         self._now = now or steady_clock()
         self._chance = chance or random.Random()
+        self._idle = idle
         self._inbox: deque[_Asked | Recorded | Observation] = deque()
         self._arrived = asyncio.Event()
         self._closing = False
@@ -129,6 +132,8 @@ class Holder:
 
     async def _begin(self) -> None:
         """Takes up what an earlier holder left."""
+        if self._idle:
+            return
         events: list[Event] = []
         self._fold(recover(self.run, resumable=self.hands.resumable), events)
         waiting_to_merge = to_integrate(self.run)
@@ -140,7 +145,7 @@ class Holder:
             self.hands.act(event.data)
 
     async def _wait(self) -> None:
-        due = wakes_at(self.run)
+        due = None if self._idle else wakes_at(self.run)
         delay = None if due is None else max(due - self._now(), 0) / 1000
         try:
             async with asyncio.timeout(delay):
@@ -166,8 +171,11 @@ class Holder:
                 case Recorded(happened=happened, done=done):
                     self._fold((happened,), events)
                     answered.append((done, None))
-        self._settle(events)
-        self._tell_progress(events)
+        if self._idle:
+            self._settle_idle(events)
+        else:
+            self._settle(events)
+            self._tell_progress(events)
         await self._append(events)
         for done, problem in answered:
             if done.done():
@@ -176,8 +184,9 @@ class Holder:
                 done.set_result(self.run.seq)
             else:
                 done.set_exception(problem)
-        for event in events:
-            self.hands.act(event.data)
+        if not self._idle:
+            for event in events:
+                self.hands.act(event.data)
 
     def _fold(self, happened: Sequence[Happened], events: list[Event]) -> None:
         at = self._now()
@@ -190,9 +199,19 @@ class Holder:
         while happened := decide(self.run, self._now()):
             self._fold(happened, events)
 
+    def _settle_idle(self, events: list[Event]) -> None:
+        """A pause is complete at once, since nothing is under way here: what a dead holder left rests until
+        somebody resumes the run. Everything else is left as it is."""
+        if self.run.pausing:
+            found = recover(self.run, resumable=self.hands.resumable)
+            self._fold([data for data in found if not isinstance(data, WorkerResumed)], events)
+            self._settle(events)
+
     def _tell_progress(self, events: list[Event]) -> None:
         now = time.monotonic()
-        if not events or not self.run.tasks or now - self._last_progress < _PROGRESS_EVERY_S:
+        if not events or not self.run.tasks or self.run.outcome is not None:
+            return
+        if now - self._last_progress < _PROGRESS_EVERY_S:
             return
         self._last_progress = now
         counts, percent = ledger.counts(self.run), round(ledger.percent(self.run), 1)
