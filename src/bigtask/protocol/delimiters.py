@@ -1,0 +1,66 @@
+"""What begins and ends a block, and how text from outside is kept from doing so."""
+
+from __future__ import annotations
+
+from bigtask.errors import InvalidInput
+
+START_DELIMITER = "<<<ORCHESTRATOR_RESPONSE>>>"
+END_DELIMITER = "<<<END_ORCHESTRATOR_RESPONSE>>>"
+
+MARK = "·"
+"""What `neutralise` puts in. No delimiter may contain it, so putting it in can't make a new one."""
+
+_LEAST_LENGTH = 3
+
+
+def delimiter_problem(start_delimiter: str, end_delimiter: str) -> str | None:
+    """A sentence saying why these two can't be used together, or None.
+
+    One may not contain the other: which of the two a text holds would depend on what comes next.
+    """
+    for delimiter in (start_delimiter, end_delimiter):
+        if len(delimiter.strip()) < _LEAST_LENGTH:
+            return f"a delimiter needs at least {_LEAST_LENGTH} characters, not {delimiter!r}"
+        if MARK in delimiter:
+            return f"a delimiter can't contain {MARK!r}: choose another for {delimiter!r}"
+    if start_delimiter in end_delimiter or end_delimiter in start_delimiter:
+        return (
+            f"the delimiters {start_delimiter!r} and {end_delimiter!r} can't be told apart: "
+            "neither may contain the other"
+        )
+    return None
+
+
+def check_delimiters(start_delimiter: str, end_delimiter: str) -> None:
+    """Raises `InvalidInput` for what `delimiter_problem` describes."""
+    problem = delimiter_problem(start_delimiter, end_delimiter)
+    if problem is not None:
+        raise InvalidInput(problem)
+
+
+def neutralise(text: str, start_delimiter: str, end_delimiter: str) -> str:
+    """The text with a visible `·` wherever it holds a delimiter, or more than half of one at its border.
+
+    The result holds no delimiter, and two results beside each other don't form one either.
+    Raises `InvalidInput` for delimiters that can't be used.
+    """
+    check_delimiters(start_delimiter, end_delimiter)
+    for delimiter in (start_delimiter, end_delimiter):
+        text = _broken(text, delimiter)
+    halves = tuple((delimiter, (len(delimiter) + 1) // 2) for delimiter in (start_delimiter, end_delimiter))
+    # Of a delimiter that is split between two values, at least one side holds half.
+    if any(text.startswith(d[cut:]) for d, half in halves for cut in range(1, len(d) - half + 1)):
+        text = MARK + text
+    if any(text.endswith(d[:cut]) for d, half in halves for cut in range(half, len(d))):
+        text += MARK
+    return text
+
+
+def _broken(text: str, delimiter: str) -> str:
+    parts: list[str] = []
+    at = 0
+    while (found := text.find(delimiter, at)) >= 0:
+        parts += (text[at : found + 1], MARK)
+        at = found + 1
+    parts.append(text[at:])
+    return "".join(parts)

@@ -1,0 +1,142 @@
+"""Finds the blocks in what an agent says.
+
+A scanner over two fixed strings: linear in the text, with memory bounded by one block and one MiB before
+it, and the same results wherever a stream was cut. The words of the text never decide what a block is.
+
+A start delimiter inside a block begins a new one: the block that it interrupts is invalid. An end delimiter
+outside a block is ordinary text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bigtask.protocol.bounded_json import BLOCK_LIMIT, TOO_LONG
+from bigtask.protocol.bounded_text import Head, Tail
+from bigtask.protocol.delimiters import END_DELIMITER, START_DELIMITER, check_delimiters
+from bigtask.protocol.reading import read_block, storable
+from bigtask.protocol.response import Quality, Response
+
+
+class ResponseParser:
+    """One parser reads one message at a time: `close` makes it ready for the next one.
+
+    Raises `InvalidInput` for delimiters that can't be used; no text makes it raise.
+    """
+
+    def __init__(self, start_delimiter: str = START_DELIMITER, end_delimiter: str = END_DELIMITER) -> None:
+        check_delimiters(start_delimiter, end_delimiter)
+        self._start = start_delimiter
+        self._end = end_delimiter
+        self._longest = max(len(start_delimiter), len(end_delimiter))
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pending = ""
+        self._before = Tail(BLOCK_LIMIT)
+        self._inside: Head | None = None
+
+    def parse(self, text: str) -> Response:
+        """The first block. Without any, an invalid response with the text as `raw`; suggestions from the
+        words of the text would come in its place."""
+        blocks = self.parse_all(text)
+        return blocks[0] if blocks else self._nothing(text)
+
+    def parse_all(self, text: str) -> list[Response]:
+        """Every block of a finished message, in order, each with the text up to the next one."""
+        parser = ResponseParser(self._start, self._end)
+        blocks = [*parser.feed(text), *parser._finish()]
+        # What is before a block is what is after the one before it.
+        afters = [*(block.before_text for block in blocks), storable(parser._before.text)][1:]
+        return [replace(block, after_text=after) for block, after in zip(blocks, afters, strict=True)]
+
+    def feed(self, piece: str) -> list[Response]:
+        """The blocks that this piece of a message ends, with an empty `after_text`: it isn't known yet."""
+        window = self._pending + piece
+        found: list[Response] = []
+        at = 0
+        for position, delimiter in self._delimiters(window):
+            after = position + len(delimiter)
+            if self._inside is None and delimiter == self._end:
+                self._take(window[at:after])
+            else:
+                self._take(window[at:position])
+                if self._inside is not None:
+                    found.append(self._closed(self._inside, ended=delimiter == self._end))
+                self._inside = Head(BLOCK_LIMIT) if delimiter == self._start else None
+            at = after
+        # The beginning of a delimiter may stand at the end.
+        keep = max(at, len(window) - self._longest + 1)
+        self._take(window[at:keep])
+        self._pending = window[keep:]
+        return found
+
+    def close(self) -> list[Response]:
+        """The message is finished: a block without its end counts if it is whole otherwise."""
+        found = self._finish()
+        self._reset()
+        return found
+
+    def _finish(self) -> list[Response]:
+        self._take(self._pending)
+        self._pending = ""
+        if self._inside is None:
+            return []
+        block = self._closed(self._inside, ended=True)
+        if block.usable:
+            return [
+                replace(
+                    block,
+                    quality=Quality.REPAIRED,
+                    repairs=(*block.repairs, "added the missing end delimiter"),
+                )
+            ]
+        return [replace(block, errors=(f"the block doesn't end with {self._end}", *block.errors))]
+
+    def _closed(self, inside: Head, *, ended: bool) -> Response:
+        before = storable(self._before.text)
+        self._before = Tail(BLOCK_LIMIT)
+        self._inside = None
+        if inside.cut:
+            block = Response(
+                quality=Quality.INVALID,
+                errors=(TOO_LONG,),
+                raw=storable(inside.text),
+            )
+        else:
+            block = read_block(inside.text)
+        if not ended:
+            block = replace(
+                block,
+                quality=Quality.INVALID,
+                errors=(f"another block begins before this one ended with {self._end}", *block.errors),
+            )
+        return replace(block, before_text=before)
+
+    def _take(self, text: str) -> None:
+        (self._before if self._inside is None else self._inside).add(text)
+
+    def _delimiters(self, window: str) -> Iterator[tuple[int, str]]:
+        """All of them in order. Each is looked for from where the last one of its kind ended: looking for the
+        same far end again from every start would be quadratic."""
+        start = window.find(self._start)
+        end = window.find(self._end)
+        while start >= 0 or end >= 0:
+            if end < 0 or 0 <= start < end:
+                yield start, self._start
+                at = start + len(self._start)
+            else:
+                yield end, self._end
+                at = end + len(self._end)
+            if 0 <= start < at:
+                start = window.find(self._start, at)
+            if 0 <= end < at:
+                end = window.find(self._end, at)
+
+    def _nothing(self, text: str) -> Response:
+        return Response(
+            quality=Quality.INVALID,
+            errors=(f"there is no block between {self._start} and {self._end}",),
+            raw=storable(text[:BLOCK_LIMIT]),
+        )
