@@ -70,7 +70,7 @@ async def _workspaces(run: Run, folder: RunFolder) -> RunWorkspaces | BigtaskErr
 async def attach(
     folder: RunFolder, agents: AgentTable, *, who: str, idle: bool = False
 ) -> AsyncIterator[RunLink]:
-    """The run's holder, or this process as the holder (`idle`: one that starts nothing) when there is none."""
+    """The run's holder, or this process as the holder (with `idle`: an idle one) when there is none."""
     async with AsyncExitStack() as stack:
         yield await _patiently(lambda: _attach(stack, folder, agents, who, idle), folder)
 

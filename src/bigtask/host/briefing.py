@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -18,6 +19,9 @@ from bigtask.protocol.delimiters import neutralise
 from bigtask.protocol.fields import ANSWERS, response_format, schema
 from bigtask.templates.prompting import build_prompt
 from bigtask.templates.template import Template
+from bigtask.templates.variables import printed
+
+_MOST_TASKS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,79 +43,109 @@ class Briefing:
     problems: Callable[[Mapping[str, Any]], tuple[str, ...]]
 
 
-def brief(run: Run, template: Template, task_id: str, number: int, *, merged: str = "") -> Briefing:
-    """`merged` describes what the tasks' work came to, for the phases after it."""
-    phase = RESERVED.get(task_id, Phase.WORKER_EXECUTION)
-    block = ANSWERS[phase]
-    form = template.prompts.response_format
-    values = variables(run, template, task_id, number, merged)
-    safe = {name: _outside(value, form.start_delimiter, form.end_delimiter) for name, value in values.items()}
-    safe["RESPONSE_FORMAT"] = response_format(block, form.start_delimiter, form.end_delimiter)
-    prompt = build_prompt(template, phase, safe)
-    reserved = task_id in RESERVED
-    return Briefing(
-        task_id=task_id,
-        attempt=number,
-        phase=phase,
-        block=block,
-        text=prompt.text,
-        variables={**template.variables, **run.created.variables, **values},
-        schema=schema(block),
-        start_delimiter=form.start_delimiter,
-        end_delimiter=form.end_delimiter,
-        timeout_ms=run.settings.phase(phase).timeout_ms if reserved else run.settings.worker_timeout_ms,
-        read_only=task_id in (ANALYSIS, PLANNING) or run.settings.isolation == "none",
-        problems=lambda data: problems(run, template, task_id, data),
-    )
+class Briefer:
+    """Writes the briefings of one run. What all of a phase's attempts share is made once a plan."""
 
+    def __init__(self, run: Run, template: Template) -> None:
+        self._run = run
+        self._template = template
+        self._form = template.prompts.response_format
+        self._shared: dict[tuple[Phase, int, bool], dict[str, str]] = {}
 
-def variables(run: Run, template: Template, task_id: str, number: int, merged: str) -> dict[str, Any]:
-    """Every built-in variable of the task's phase."""
-    source = run.created.source
-    values: dict[str, Any] = {
-        **run.created.variables,
-        "USER_REQUEST": run.created.request,
-        "ORIGINAL_REQUEST": run.created.request,
-        "CWD": source.cwd,
-        "PROJECT_NAME": PurePosixPath(source.cwd).name,
-        "TEMPLATE_NAME": template.name,
-        "ORCHESTRATOR_ID": run.id,
-        "CUSTOM_INSTRUCTIONS": run.settings.custom_instructions,
-        "MIN_TASKS": run.settings.min_tasks,
-        "MAX_TASKS": run.settings.max_tasks,
-        "MAX_WORKERS": run.settings.slots,
-    }
-    analysis = run.analysis or {}
-    values["ANALYSIS_SUMMARY"] = analysis.get("summary", "")
-    values["RECOMMENDED_SPLITS"] = analysis.get("recommended_splits", "")
-    values["KEY_FILES"] = list(analysis.get("key_files", ()))
-    if run.plan is not None:
-        values["TASK_COUNT"] = len(run.plan.tasks)
-        if task_id in RESERVED:
-            values["TASKS_JSON"] = msgspec.to_builtins(run.plan.tasks)
-            values["WORKER_OUTPUTS"] = [_output(record) for record in run.tasks.values()]
-            values["MERGED_OUTPUT"] = merged
-            values["CONFLICTS"] = [_conflict(record) for record in run.tasks.values() if _conflict(record)]
-        else:
-            values["TASKS_JSON"] = [{"id": task.id, "title": task.title} for task in run.plan.tasks]
-    record = run.tasks.get(task_id)
-    if record is not None:
-        values.update(_of_task(run, record, number))
-    return values
+    def brief(self, task_id: str, number: int, *, merged: str = "") -> Briefing:
+        """`merged` describes what the tasks' work came to, for the phases after it."""
+        run, reserved = self._run, task_id in RESERVED
+        phase = RESERVED.get(task_id, Phase.WORKER_EXECUTION)
+        block = ANSWERS[phase]
+        own = self._after_work(merged) if reserved else self._of_task(run.tasks[task_id], number)
+        prompt = build_prompt(
+            self._template,
+            phase,
+            {**self._common(phase, block), **{n: self._safe(v) for n, v in own.items()}},
+        )
+        return Briefing(
+            task_id=task_id,
+            attempt=number,
+            phase=phase,
+            block=block,
+            text=prompt.text,
+            variables={**self._template.variables, **self._of_run(), **own},
+            schema=schema(block),
+            start_delimiter=self._form.start_delimiter,
+            end_delimiter=self._form.end_delimiter,
+            timeout_ms=run.settings.phase(phase).timeout_ms if reserved else run.settings.worker_timeout_ms,
+            read_only=task_id in (ANALYSIS, PLANNING) or run.settings.isolation == "none",
+            problems=lambda data: problems(run, self._template, task_id, data),
+        )
 
+    def _common(self, phase: Phase, block: str) -> dict[str, str]:
+        """As it goes into prompts: printed, and unable to form a delimiter."""
+        run = self._run
+        key = (phase, run.plan.revision if run.plan is not None else 0, run.analysis is not None)
+        if key not in self._shared:
+            values = {name: self._safe(value) for name, value in self._of_run().items()}
+            values["TASKS_JSON"] = self._safe(self._task_list())
+            values["RESPONSE_FORMAT"] = response_format(
+                block, self._form.start_delimiter, self._form.end_delimiter
+            )
+            self._shared[key] = values
+        return self._shared[key]
 
-def _of_task(run: Run, record: TaskRecord, number: int) -> dict[str, Any]:
-    task = record.task
-    return {
-        "TASK_ID": task.id,
-        "TASK_TITLE": task.title,
-        "TASK_DESCRIPTION": "\n\n".join(
-            part for part in (task.description, _earlier(record, number)) if part
-        ),
-        "TASK_SCOPE": list(task.scope),
-        "DEPENDENCY_OUTPUTS": [_output(run.tasks[id]) for id in task.dependencies],
-        "ATTEMPT": number,
-    }
+    def _safe(self, value: Any) -> str:
+        return neutralise(printed(value), self._form.start_delimiter, self._form.end_delimiter)
+
+    def _of_run(self) -> dict[str, Any]:
+        run = self._run
+        source, analysis = run.created.source, run.analysis or {}
+        return {
+            **run.created.variables,
+            "USER_REQUEST": run.created.request,
+            "ORIGINAL_REQUEST": run.created.request,
+            "CWD": source.cwd,
+            "PROJECT_NAME": PurePosixPath(source.cwd).name,
+            "TEMPLATE_NAME": self._template.name,
+            "ORCHESTRATOR_ID": run.id,
+            "CUSTOM_INSTRUCTIONS": run.settings.custom_instructions,
+            "MIN_TASKS": run.settings.min_tasks,
+            "MAX_TASKS": run.settings.max_tasks,
+            "MAX_WORKERS": run.settings.slots,
+            "ANALYSIS_SUMMARY": analysis.get("summary", ""),
+            "RECOMMENDED_SPLITS": analysis.get("recommended_splits", ""),
+            "KEY_FILES": list(analysis.get("key_files", ())),
+            "TASK_COUNT": len(run.tasks),
+        }
+
+    def _task_list(self) -> str:
+        """What the others do, so that a worker leaves it to them; a long plan is cut."""
+        shown = [
+            {"id": r.task.id, "title": r.task.title} for r in islice(self._run.tasks.values(), _MOST_TASKS)
+        ]
+        more = len(self._run.tasks) - len(shown)
+        return json.dumps(shown, ensure_ascii=False) + (f" and {more} more" if more else "")
+
+    def _after_work(self, merged: str) -> dict[str, Any]:
+        run = self._run
+        if run.plan is None:
+            return {}
+        return {
+            "TASKS_JSON": json.dumps(msgspec.to_builtins(run.plan.tasks), ensure_ascii=False),
+            "WORKER_OUTPUTS": [_output(record) for record in run.tasks.values()],
+            "MERGED_OUTPUT": merged,
+            "CONFLICTS": [found for record in run.tasks.values() if (found := _conflict(record))],
+        }
+
+    def _of_task(self, record: TaskRecord, number: int) -> dict[str, Any]:
+        task = record.task
+        return {
+            "TASK_ID": task.id,
+            "TASK_TITLE": task.title,
+            "TASK_DESCRIPTION": "\n\n".join(
+                part for part in (task.description, _earlier(record, number)) if part
+            ),
+            "TASK_SCOPE": list(task.scope),
+            "DEPENDENCY_OUTPUTS": [_output(self._run.tasks[id]) for id in task.dependencies],
+            "ATTEMPT": number,
+        }
 
 
 def _earlier(record: TaskRecord, number: int) -> str:
@@ -145,17 +179,6 @@ def _conflict(record: TaskRecord) -> str:
     attempt = record.attempt
     waits = record.state is TaskState.RUNNING and attempt is not None
     return f"{record.task.id}: {attempt.reason}" if waits and attempt is not None and attempt.reason else ""
-
-
-def _outside(value: Any, start: str, end: str) -> Any:
-    """Text from outside can't form a delimiter."""
-    match value:
-        case str():
-            return neutralise(value, start, end)
-        case list() | dict():
-            return json.loads(neutralise(json.dumps(value, ensure_ascii=False), start, end))
-        case _:
-            return value
 
 
 def problems(run: Run, template: Template, task_id: str, data: Mapping[str, Any]) -> tuple[str, ...]:

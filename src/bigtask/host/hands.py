@@ -21,7 +21,7 @@ from bigtask.core.states import AttemptState
 from bigtask.core.values import RESERVED, VERIFICATION, Check, CheckResult, Evidence
 from bigtask.errors import BigtaskError
 from bigtask.host.attempt import AttemptRun, Controls
-from bigtask.host.briefing import Briefing, brief, claims
+from bigtask.host.briefing import Briefer, Briefing, claims
 from bigtask.host.home import RunFolder
 from bigtask.host.transcript import Transcript
 from bigtask.process import minimal_env, run
@@ -59,7 +59,7 @@ class Hands:
     ) -> None:
         self._run = run
         self._folder = folder
-        self._template = template
+        self._briefer = Briefer(run, template)
         self._agents = agents
         self._workspaces = workspaces
         self._redact = redact
@@ -161,7 +161,7 @@ class Hands:
             at_work.task.cancel()
 
     def _start(self, task_id: str, number: int) -> None:
-        briefing = brief(self._run, self._template, task_id, number)
+        briefing = self._briefer.brief(task_id, number)
         controls = Controls(briefing.timeout_ms / 1000)
         task = self._background(self._attempt(briefing, controls))
         self._at_work[task_id] = _AtWork(number, task, controls)
