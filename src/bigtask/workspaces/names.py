@@ -1,0 +1,82 @@
+"""The names that a run has in a repository. They depend on nothing but their ids.
+
+| ref | what it is |
+| --- | --- |
+| `refs/heads/bigtask/{run}/main` | the integration branch |
+| `refs/heads/bigtask/{run}/{task}/{n}` | the work of one attempt |
+| `refs/bigtask/base/{run}` | what the run started from |
+| `refs/bigtask/start/{run}/{task}/{n}` | what an attempt started from |
+| `refs/bigtask/rescue/{run}/{task}/{n}` | what an attempt left uncommitted |
+"""
+
+from __future__ import annotations
+
+import re
+
+from bigtask.errors import InvalidInput
+
+INTEGRATION = "main"
+"""No task is called this, so that the integration branch and its leftovers have a name of their own."""
+
+_RUN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_TASK = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
+
+
+def run_branches(run_id: str) -> str:
+    """What the names of the run's branches begin with, with its slash."""
+    return f"bigtask/{_run(run_id)}/"
+
+
+def integration_branch(run_id: str) -> str:
+    return f"bigtask/{_run(run_id)}/{INTEGRATION}"
+
+
+def attempt_branch(run_id: str, task_id: str, n: int) -> str:
+    return f"bigtask/{_run(run_id)}/{_task(task_id)}/{_number(n)}"
+
+
+def base_ref(run_id: str) -> str:
+    return f"refs/bigtask/base/{_run(run_id)}"
+
+
+def start_ref(run_id: str, task_id: str, n: int) -> str:
+    return f"refs/bigtask/start/{_run(run_id)}/{_task(task_id)}/{_number(n)}"
+
+
+def rescue_ref(run_id: str, task_id: str, n: int) -> str:
+    """`task_id` may be `main`: something can be left in the integration workspace as well."""
+    return f"refs/bigtask/rescue/{_run(run_id)}/{_place(task_id)}/{_number(n)}"
+
+
+def folder(run_id: str, task_id: str, n: int) -> str:
+    """The name of a worktree's folder; `task_id` may be `main`.
+
+    Git calls its record of the worktree the same, so two runs of a repository can't share a name.
+    """
+    return f"{_run(run_id)}.{_place(task_id)}.{_number(n)}"
+
+
+def ref(branch: str) -> str:
+    return f"refs/heads/{branch}"
+
+
+def _run(run_id: str) -> str:
+    if not _RUN.fullmatch(run_id):
+        raise InvalidInput(f"{run_id!r} can't be the id of a run: list the runs and take one of theirs")
+    return run_id
+
+
+def _task(task_id: str) -> str:
+    if not _TASK.fullmatch(task_id) or task_id == INTEGRATION:
+        raise InvalidInput(f"{task_id!r} can't be the id of a task with a workspace: take one of the plan's")
+    return task_id
+
+
+def _place(task_id: str) -> str:
+    return INTEGRATION if task_id == INTEGRATION else _task(task_id)
+
+
+def _number(n: int) -> int:
+    if n < 1:
+        raise InvalidInput(f"{n} can't be the number of an attempt: they count from 1")
+    return n

@@ -1,0 +1,123 @@
+"""What a run was started in: a git repository, or a plain folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bigtask.errors import InvalidInput
+from bigtask.process import ProgramNotFound
+from bigtask.workspaces.git import Git, outside
+from bigtask.workspaces.staging import state
+
+OLDEST_GIT = (2, 38)
+"""The first that merges without a working tree (`git merge-tree --write-tree`)."""
+
+DIRTY_LISTED = 200
+
+# What changes which files git sees as ignored or changed, and whose files it dares to read. It runs nothing.
+_PERSONS_SETTINGS = r"^(core\.(excludesfile|autocrlf|eol|ignorecase)|safe\.directory)$"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """`root` is the top of the repository, or the folder itself; `prefix` is where in it the run works.
+
+    `dirty` holds the first 200 of `dirty_count` uncommitted changes as `(status, path below root)`, with
+    status `modified`, `added`, `deleted`, `conflicted` or `untracked`; a new folder counts as one.
+    `head` is None before the first commit, `branch` is None when no branch is checked out.
+    """
+
+    kind: Literal["git", "folder"]
+    root: Path
+    prefix: str = ""
+    git_dir: Path | None = None
+    common_dir: Path | None = None
+    head: str | None = None
+    branch: str | None = None
+    dirty: tuple[tuple[str, str], ...] = ()
+    dirty_count: int = 0
+    settings: tuple[str, ...] = ()
+    """The person's own git settings that decide what counts as a change, as `key=value`."""
+
+
+async def examine(cwd: Path) -> Source:
+    """Look, and write nothing. Raises `InvalidInput`, `ProgramNotFound` without git, and `GitError`."""
+    cwd = _usable(cwd)
+    await _require_git(cwd)
+    settings = await _persons_settings(cwd)
+    found = await outside(
+        "rev-parse",
+        "--is-bare-repository",
+        "--is-inside-work-tree",
+        "--path-format=absolute",
+        "--git-dir",
+        "--git-common-dir",
+        "--show-toplevel",
+        "--show-prefix",
+        cwd=cwd,
+        settings=settings,
+    )
+    printed = os.fsdecode(found.stdout).split("\n")
+    if printed[0] == "true":
+        raise InvalidInput(f"{cwd} is a bare repository, without files: clone it and start in the clone")
+    if printed[:2] == ["false", "false"]:
+        raise InvalidInput(f"{cwd} is inside a .git folder: start in the project that it belongs to")
+    if found.status != 0:
+        reason = found.stderr.decode(errors="replace").strip().removeprefix("fatal: ").splitlines()
+        if reason and reason[0].startswith("not a git repository (or any"):
+            return Source(kind="folder", root=cwd, settings=settings)
+        raise InvalidInput(
+            f"git can't use the repository at {cwd}: {reason[0] if reason else 'it says nothing'}"
+        )
+    if len(printed) != 7:
+        raise InvalidInput(f"the path of the repository at {cwd} has a line break in it: rename that folder")
+    git_dir, common_dir, root, prefix = printed[2:6]
+    git = Git(git_dir=Path(git_dir), work_tree=Path(root), settings=settings)
+    seen = await state(git, every_file=False)
+    return Source(
+        kind="git",
+        root=Path(root),
+        prefix=prefix.rstrip("/"),
+        git_dir=Path(git_dir),
+        common_dir=Path(common_dir),
+        head=seen.head,
+        branch=seen.branch,
+        dirty=seen.dirty[:DIRTY_LISTED],
+        dirty_count=len(seen.dirty),
+        settings=settings,
+    )
+
+
+def _usable(cwd: Path) -> Path:
+    try:
+        resolved = cwd.resolve(strict=True)
+    except FileNotFoundError:
+        raise InvalidInput(f"{cwd} doesn't exist: create it, or start in another folder") from None
+    except (PermissionError, NotADirectoryError, RuntimeError) as error:
+        raise InvalidInput(f"{cwd} can't be reached ({error}): start in another folder") from None
+    if not resolved.is_dir():
+        raise InvalidInput(f"{cwd} isn't a folder: start in the folder that it lies in")
+    if not os.access(resolved, os.R_OK | os.X_OK):
+        raise InvalidInput(f"{cwd} may not be read: change its permissions, or start in another folder")
+    return resolved
+
+
+async def _require_git(cwd: Path) -> None:
+    try:
+        printed = (await outside("--version", cwd=cwd)).stdout.decode(errors="replace").strip()
+    except ProgramNotFound as error:
+        raise InvalidInput("git wasn't found: install git 2.38 or newer, or put it on PATH") from error
+    version = re.search(r"(\d+)\.(\d+)", printed)
+    if not version or (int(version[1]), int(version[2])) < OLDEST_GIT:
+        raise InvalidInput(f"{printed or 'this git'} is too old: install git 2.38 or newer")
+
+
+async def _persons_settings(cwd: Path) -> tuple[str, ...]:
+    arguments = ("config", "-z", "--show-scope", "--type=path", "--get-regexp", _PERSONS_SETTINGS)
+    fields = os.fsdecode((await outside(*arguments, cwd=cwd, plain=True)).stdout).split("\0")
+    pairs = zip(fields[0::2], fields[1::2], strict=False)
+    return tuple("=".join(entry.split("\n", 1)) for scope, entry in pairs if scope in ("system", "global"))

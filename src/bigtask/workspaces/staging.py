@@ -1,0 +1,104 @@
+"""From the files of a working tree to a tree object, and the difference of two trees."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from bigtask.workspaces.changes import Change, read_changes
+from bigtask.workspaces.git import Git
+
+_DIRTY = {"?": "untracked", "u": "conflicted"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What `git status` sees; `dirty` as in `Source`, but whole.
+
+    `branch` is None when none is checked out, `head` is None before the first commit. `embedded` are other
+    repositories that lie here untracked: git can't record their content.
+    """
+
+    head: str | None
+    branch: str | None
+    dirty: tuple[tuple[str, str], ...]
+    embedded: tuple[str, ...] = ()
+
+
+async def state(git: Git, *, every_file: bool = True) -> State:
+    """Without `every_file`, a new folder counts as one change and `embedded` stays empty."""
+    untracked = "all" if every_file else "normal"
+    arguments = (
+        "status",
+        "--porcelain=v2",
+        "--branch",
+        "-z",
+        "--no-renames",
+        f"--untracked-files={untracked}",
+    )
+    printed = (await git.call(*arguments)).stdout
+    found = read_status(printed)
+    if not every_file:
+        return found
+    # With every file listed by itself, a folder can only be one that git doesn't look into.
+    embedded = {path for status, path in found.dirty if status == "untracked" and path.endswith("/")}
+    return State(
+        head=found.head,
+        branch=found.branch,
+        dirty=tuple(entry for entry in found.dirty if entry[1] not in embedded),
+        embedded=tuple(sorted(embedded)),
+    )
+
+
+def read_status(printed: bytes) -> State:
+    """From `git status --porcelain=v2 --branch -z --no-renames`."""
+    head, branch, dirty = None, None, []
+    for entry in os.fsdecode(printed).split("\0"):
+        kind, _, rest = entry.partition(" ")
+        if kind == "#":
+            name, _, value = rest.partition(" ")
+            if name == "branch.oid" and value != "(initial)":
+                head = value
+            if name == "branch.head" and value != "(detached)":
+                branch = value
+        elif kind in _DIRTY:
+            dirty.append((_DIRTY[kind], rest if kind == "?" else rest.split(" ", 9)[9]))
+        elif kind == "1":
+            dirty.append((_changed(rest[:2]), rest.split(" ", 7)[7]))
+    return State(head=head, branch=branch, dirty=tuple(dirty))
+
+
+async def stage(git: Git, paths: tuple[str, ...]) -> str:
+    """Put these files as they are into the index, and return its tree. A path without a file is removed."""
+    if paths:
+        await git.call(
+            "update-index",
+            "--add",
+            "--remove",
+            "--replace",
+            "-z",
+            "--stdin",
+            input=b"".join(os.fsencode(path) + b"\0" for path in paths),
+        )
+    return await git.word("write-tree")
+
+
+async def difference(git: Git, old: str, new: str) -> tuple[Change, ...]:
+    """Between two commits or trees. A renamed file is one deleted and one added."""
+    arguments = (
+        "diff-tree",
+        "-r",
+        "-z",
+        "--raw",
+        "--numstat",
+        "--no-renames",
+        "--no-ext-diff",
+        "--no-textconv",
+    )
+    return read_changes((await git.call(*arguments, old, new)).stdout)
+
+
+def _changed(states: str) -> str:
+    if "D" in states:
+        return "deleted"
+    return "added" if states[0] == "A" else "modified"

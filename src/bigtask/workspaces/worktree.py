@@ -1,0 +1,153 @@
+"""One worktree of a run: made, looked at, and given up without losing anything in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bigtask.errors import GitError
+from bigtask.workspaces import names
+from bigtask.workspaces.git import NOTHING, Git
+from bigtask.workspaces.staging import stage, state
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rescue:
+    """Uncommitted work that is kept: `git show REF` shows it. Its second parent is what was staged."""
+
+    ref: str
+    commit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worktree:
+    """`repository` is what it belongs to, `common_dir` that one's git dir, `path` where the files are.
+
+    `path`'s last part is the name of git's record as well, so that both are found after a crash.
+    """
+
+    repository: Git
+    common_dir: Path
+    path: Path
+    branch: str
+    trash: Path
+
+    @property
+    def git(self) -> Git:
+        """The worktree by our own record: what its `.git` file says doesn't count."""
+        return Git(git_dir=self._record, work_tree=self.path, settings=self.repository.settings)
+
+    @property
+    def exists(self) -> bool:
+        return self._record.exists() or os.path.lexists(self.path)
+
+    @property
+    def sound(self) -> bool:
+        """Whether it was made to the end; git keeps one locked meanwhile."""
+        return (
+            (self._record / "index").exists()
+            and self.path.is_dir()
+            and not (self._record / "locked").exists()
+        )
+
+    @property
+    def _record(self) -> Path:
+        return self.common_dir / "worktrees" / self.path.name
+
+    async def add(self) -> None:
+        """Check the branch, which exists, out into the folder, which doesn't."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        await self.repository.call("worktree", "add", "-q", "--", str(self.path), self.branch)
+
+    def free_index(self) -> None:
+        """Take away the lock that a killed git left. Only where nobody works any more."""
+        (self._record / "index.lock").unlink(missing_ok=True)
+
+    async def rescue(self, ref: str, *, start: str) -> Rescue | None:
+        """Put everything that the branch doesn't have under `ref`, and the worktree back to the branch.
+
+        Ignored files stay where they are, and repositories that lie in it go to the trash, since git can't
+        record what is in them. What the ref held before is a parent of what it holds now. A branch that
+        somebody deleted begins at `start` again.
+        """
+        self.free_index()
+        git = self.git
+        seen = await state(git)
+        if seen.embedded:
+            self._discard(seen.embedded)
+        own = names.ref(self.branch)
+        refs = await git.refs(own, ref)
+        tip = refs.get(own)
+        if tip is None:
+            tip = seen.head or start
+            await git.move_ref(own, to=tip, of=NOTHING, why="bigtask: the branch was gone")
+        strayed = seen.head is not None and seen.head != tip and not await git.is_ancestor(seen.head, tip)
+        rescued = None
+        if seen.dirty or strayed:
+            rescued = await self._keep(
+                ref, refs.get(ref), seen.head if strayed and seen.head else tip, seen.dirty
+            )
+        if seen.dirty or seen.branch != self.branch:
+            # Whatever branch the agent went to must not be moved by the reset.
+            await git.call("symbolic-ref", "HEAD", own)
+            await git.call("reset", "-q", "--hard", "--no-recurse-submodules")
+        return rescued
+
+    async def remove(self) -> None:
+        """Of a clean worktree. Ignored files go to the trash, and all of it where git refuses."""
+        if self.sound:
+            ignored = await self.git.call(
+                "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"
+            )
+            self._discard(path for path in os.fsdecode(ignored.stdout).split("\0") if path)
+            try:
+                await self.repository.call("worktree", "remove", "--", str(self.path))
+            except GitError:
+                # It has submodules, or somebody still writes. A removal that isn't forced is a move.
+                await self.discard()
+        else:
+            await self.discard()
+
+    async def discard(self) -> None:
+        """Move the whole folder to the trash and let git forget it."""
+        if os.path.lexists(self.path):
+            self.path.rename(self._bin() / self.path.name)
+        if self._record.exists():
+            (self._record / "locked").unlink(missing_ok=True)
+            try:
+                await self.repository.call("worktree", "remove", "--", str(self.path))
+            except GitError:
+                # A record that was never finished isn't one that git knows.
+                shutil.rmtree(self._record)
+
+    async def _keep(
+        self, ref: str, earlier: str | None, head: str, dirty: tuple[tuple[str, str], ...]
+    ) -> Rescue:
+        git = self.git
+        parents = [head]
+        if not any(status == "conflicted" for status, _ in dirty):
+            staged = await git.word("write-tree")
+            if staged != await git.word("rev-parse", "--verify", f"{head}^{{tree}}"):
+                parents.append(await git.write_commit(staged, [head], "bigtask: what was staged"))
+        tree = await stage(git, tuple(path for _, path in dirty))
+        if earlier:
+            parents.append(earlier)
+        commit = await git.write_commit(tree, parents, f"bigtask: left uncommitted on {self.branch}")
+        await git.move_ref(ref, to=commit, of=earlier or NOTHING, why="bigtask: rescue")
+        return Rescue(ref=ref, commit=commit)
+
+    def _discard(self, paths: Iterable[str]) -> None:
+        folder: Path | None = None
+        for path in paths:
+            folder = folder or self._bin()
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (self.path / path).rename(target)
+
+    def _bin(self) -> Path:
+        self.trash.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{self.path.name}-", dir=self.trash))
