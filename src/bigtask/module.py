@@ -10,7 +10,7 @@ import asyncio
 import getpass
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -91,16 +91,17 @@ class OrchestratorModule:
         self.workers = WorkerManager(self)
         self._carried: dict[str, _Carried] = {}
         self._callbacks: list[tuple[str, Callback]] = []
-        self._stack = AsyncExitStack()
-        self._group: asyncio.TaskGroup | None = None
+        self._open = False
 
     async def initialize(self) -> None:
-        self._group = await self._stack.enter_async_context(asyncio.TaskGroup())
+        self._open = True
 
     async def close(self) -> None:
+        self._open = False
         for carried in self._carried.values():
             carried.enough.set()
-        await self._stack.aclose()
+        # No task group: what the program's block raises has to arrive as it is.
+        await asyncio.gather(*(carried.task for carried in self._carried.values() if carried.task))
         self._carried.clear()
 
     async def __aenter__(self) -> Self:
@@ -110,9 +111,7 @@ class OrchestratorModule:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for carried in self._carried.values():
-            carried.enough.set()
-        await self._stack.__aexit__(kind, error, trace)
+        await self.close()
 
     def on(self, event_type: str, callback: Callback) -> Callable[[], None]:
         """Calls `callback(run_id, event)` for each recorded event of that type (`*`: of any) in the runs that
@@ -139,10 +138,10 @@ class OrchestratorModule:
         folder = self.home.find(run_id)
         carried = self._carried.get(folder.id)
         if carried is None or carried.over:
-            if self._group is None:
+            if not self._open:
                 raise Conflict("the module isn't open: use `async with`, or call initialize() first")
             carried = self._carried[folder.id] = _Carried()
-            self._group.create_task(self._carry(folder, carried), name=f"link to {folder.id}")
+            carried.task = asyncio.create_task(self._carry(folder, carried), name=f"link to {folder.id}")
         return await asyncio.shield(carried.link)
 
     async def _carry(self, folder: RunFolder, carried: _Carried) -> None:
@@ -183,6 +182,7 @@ class _Carried:
     def __init__(self) -> None:
         self.link: asyncio.Future[RunLink] = asyncio.get_running_loop().create_future()
         self.enough = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
         self.over = False
 
 

@@ -46,12 +46,14 @@ async def hold(
             run = fold(folder.id, await log.read())
             hands = Hands(run, folder, thaw(run.created.template), agents, await _workspaces(run, folder))
             holder = Holder(run, log, hands, idle=idle)
-            async with serve(holder, folder.socket), asyncio.TaskGroup() as group:
-                group.create_task(holder.carry_out(), name=f"holder of {folder.id}")
+            async with serve(holder, folder.socket):
+                # No task group: what the block raises has to arrive as it is.
+                carrying = asyncio.create_task(holder.carry_out(), name=f"holder of {folder.id}")
                 try:
                     yield LocalLink(holder)
                 finally:
                     holder.close()
+                    await carrying
         finally:
             await log.close()
     finally:

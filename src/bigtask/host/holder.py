@@ -27,7 +27,7 @@ from bigtask.core.evolve import evolve
 from bigtask.core.observations import Observation, observe
 from bigtask.core.recovery import recover, to_integrate
 from bigtask.core.run import Run
-from bigtask.errors import BigtaskError, StoreFull
+from bigtask.errors import BigtaskError, Conflict, StoreError, StoreFull
 from bigtask.host.feed import Feed
 from bigtask.host.hands import Hands
 from bigtask.host.log import RunLog
@@ -60,6 +60,11 @@ class Recorded:
         self.done = done
 
 
+def _refuse(item: _Asked | Recorded | Observation) -> None:
+    if not isinstance(item, Observation) and not item.done.done():
+        item.done.set_exception(Conflict("the run isn't carried out here any more: ask again"))
+
+
 class Holder:
     """Use `carry_out` in a task of its own; everything else may be called from the same loop meanwhile."""
 
@@ -86,6 +91,7 @@ class Holder:
         self._inbox: deque[_Asked | Recorded | Observation] = deque()
         self._arrived = asyncio.Event()
         self._closing = False
+        self._over = False
         self._last_progress = float("-inf")
         hands.tell = self.see
 
@@ -110,6 +116,9 @@ class Holder:
         self._arrived.set()
 
     def _put(self, item: _Asked | Recorded | Observation) -> None:
+        if self._over:
+            _refuse(item)
+            return
         self._inbox.append(item)
         self._arrived.set()
 
@@ -123,11 +132,12 @@ class Holder:
                     await self._wait()
                     await self._turn()
                 self.hands.stop()
+        except* StoreError as failed:
+            raise failed.exceptions[0] from None
         finally:
-            error = BigtaskError("the run isn't carried out here any more: ask again")
+            self._over = True
             for item in self._inbox:
-                if isinstance(item, _Asked | Recorded) and not item.done.done():
-                    item.done.set_exception(error)
+                _refuse(item)
             self.feed.close()
 
     async def _begin(self) -> None:
