@@ -40,7 +40,7 @@ from bigtask.core.ledger import counts
 from bigtask.core.run import Run
 from bigtask.core.view import RunView, WorkerView
 from bigtask.errors import Conflict, InvalidInput, NotFound
-from bigtask.host import access, creation
+from bigtask.host import access, creation, removal
 from bigtask.host.creation import Options
 from bigtask.host.home import Home, RunFolder
 from bigtask.host.link import LocalLink, RunLink
@@ -276,6 +276,20 @@ class OrchestratorManager:
 
     async def diff(self, run_id: str, task_id: str | None = None) -> str:
         return await (await self._module.link(run_id)).diff(task_id)
+
+    async def delete(self, run_id: str) -> None:
+        """Forgets a finished run: its log, transcripts and worktrees. Its branches stay in the repository.
+
+        Raises Conflict for a run that hasn't ended, and for one in a plain folder whose result wasn't merged
+        and exists nowhere else.
+        """
+        module = self._module
+        folder = module.home.find(run_id)
+        carried = module._carried.get(folder.id)
+        if carried is not None and carried.task is not None:
+            carried.enough.set()
+            await carried.task
+        await removal.delete(folder, module.agents)
 
     async def get(self, run_id: str) -> RunView:
         return views.view(await self._module.run(run_id))

@@ -213,3 +213,35 @@ def test_the_readme_s_program_runs_as_it_stands(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     assert "orchestrator:completed" in ended.stdout
     assert "2 of 2 tasks completed" in ended.stdout
+
+
+async def test_deleting_forgets_the_run_and_keeps_its_branches(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    async with module(tmp_path) as bigtask:
+        run = await bigtask.orchestrators.create(
+            template_id="_default", cwd=folder, message="Do it", options=Options(yes=True)
+        )
+        await bigtask.orchestrators.start(run.id)
+        with pytest.raises(Conflict, match="delete"):
+            await bigtask.orchestrators.delete(run.id)
+        await reached(bigtask, run.id, "orchestrator:completed")
+        await bigtask.orchestrators.delete(run.id)
+        assert await bigtask.orchestrators.list() == []
+    assert git(folder, "worktree", "list").count("\n") == 1
+    assert "left.txt" in git(folder, "ls-tree", "--name-only", f"bigtask/{run.id}/main")
+
+
+async def test_a_plain_folder_s_result_isn_t_deleted_before_it_is_merged(tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    async with module(tmp_path) as bigtask:
+        run = await bigtask.orchestrators.create(
+            template_id="_default", cwd=folder, message="Do it", options=Options(yes=True)
+        )
+        await bigtask.orchestrators.start(run.id)
+        await reached(bigtask, run.id, "orchestrator:completed")
+        with pytest.raises(Conflict, match="merge it first"):
+            await bigtask.orchestrators.delete(run.id)
+        await bigtask.orchestrators.merge(run.id)
+        await bigtask.orchestrators.delete(run.id)
+    assert sorted(path.name for path in folder.iterdir()) == ["both.txt", "left.txt", "right.txt"]

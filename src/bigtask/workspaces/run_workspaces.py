@@ -275,6 +275,22 @@ class RunWorkspaces:
             *(Leftover(kind="branch", name=ref.removeprefix("refs/heads/")) for ref in sorted(branches)),
         ]
 
+    async def give_up(self) -> None:
+        """Every worktree of the run goes; the branches stay, and what wasn't committed is kept as `release`
+        keeps it. `prepare` makes the integration worktree again."""
+        prefix = f"{self._run_id}."
+        for leftover in await self.leftovers():
+            task_id, _, number = Path(leftover.name).name.removeprefix(prefix).rpartition(".")
+            if leftover.kind == "branch" or not number.isdigit():
+                continue
+            if task_id != names.INTEGRATION:
+                await self.release(task_id, int(number))
+                continue
+            tree = self._worktree(names.INTEGRATION, 1, self._main)
+            if tree.sound:
+                await self._force_back(tree)
+            await tree.remove()
+
     async def _base(self, base: str | None, *, include_changes: bool) -> str:
         repository, head = self._repository, self._source.head
         if self._source.kind == "folder":
