@@ -90,3 +90,7 @@ run_argument = click.argument("run_id", metavar="RUN")
 """A run: its id, a unique part of it, or `last`."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+watch_option = click.option(
+    "--watch", is_flag=True, help="Follow the run, also when another process carries it out."
+)

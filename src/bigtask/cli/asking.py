@@ -1,0 +1,130 @@
+"""What waits for a person, as a question at the terminal, and what was typed, as a command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bigtask.cli.plain_text import counted, one_line
+from bigtask.core.commands import Answer, AnyCommand, Confirm, EditPlan, Resume, SkipTask
+from bigtask.core.edits import DropTask, SetTask
+from bigtask.core.run import Run
+from bigtask.core.states import TaskState, WaitingKind
+from bigtask.core.values import Waiting
+from bigtask.errors import BigtaskError, InvalidInput
+
+PLAN_KEYS = "[c]onfirm  [d]rop TASK  [p]riority TASK N  [s]kip TASK  [q] cancel the run"
+RESUME_KEYS = "[r]esume   Ctrl-C leaves it paused"
+_QUESTION = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """`keys` says what can be typed. `more` counts the others that wait."""
+
+    who: str
+    text: str
+    keys: str
+    id: str
+    more: int = 0
+
+
+def question_of(run: Run) -> Question | None:
+    """What a person is asked now; None when nothing waits."""
+    if run.outcome is not None:
+        return None
+    if run.paused:
+        return Question(who="run", text="paused", keys=RESUME_KEYS, id="")
+    waiting = next(iter(run.waiting.values()), None)
+    if waiting is None:
+        return None
+    about_plan = waiting.kind is WaitingKind.PLAN
+    # The plan may have been edited since the question was put.
+    text = f"start {counted(_to_do(run), 'task')} as planned?" if about_plan else waiting.question
+    return Question(
+        who=waiting.task_id or "run",
+        text=one_line(text, _QUESTION),
+        keys=PLAN_KEYS if about_plan else _numbered(waiting),
+        id=waiting.id,
+        more=len(run.waiting) - 1,
+    )
+
+
+def _to_do(run: Run) -> int:
+    return len(run.tasks) - run.counts[TaskState.SKIPPED]
+
+
+def _numbered(waiting: Waiting) -> str:
+    return "  ".join(f"[{number}] {one_line(option)}" for number, option in enumerate(waiting.options, 1))
+
+
+def command_of(run: Run, typed: str, *, who: str) -> AnyCommand:
+    """Raises InvalidInput with a sentence for the person who typed it. An id before the answer (`w3 allow`)
+    says which of several questions is meant."""
+    words = typed.split()
+    if run.paused:
+        if words and "resume".startswith(words[0].lower()):
+            return Resume(by=who)
+        raise InvalidInput("the run is paused: r goes on")
+    waiting = next(iter(run.waiting.values()), None)
+    if words and words[0] in run.waiting:
+        waiting = run.waiting[words.pop(0)]
+    if waiting is None:
+        raise InvalidInput("nothing waits for an answer any more")
+    if waiting.kind is WaitingKind.PLAN:
+        return _about_plan(run, waiting, words, who)
+    return _answer(waiting, " ".join(words), who)
+
+
+def _answer(waiting: Waiting, said: str, who: str) -> AnyCommand:
+    options = waiting.options
+    if said.isdecimal() and 1 <= int(said) <= len(options):
+        chosen = [options[int(said) - 1]]
+    else:
+        chosen = [o for o in options if o == said] or [
+            option for option in options if said and option.lower().startswith(said.lower())
+        ]
+    if len(chosen) != 1:
+        raise InvalidInput(f"type a number from 1 to {len(options)}, or the beginning of an answer")
+    if chosen[0] == "edit":
+        raise InvalidInput(
+            f"an answer is written by hand with: bigtask answer RUN {waiting.id} edit --data FILE"
+        )
+    return Answer(waiting_id=waiting.id, answer=chosen[0], by=who)
+
+
+def _about_plan(run: Run, waiting: Waiting, words: list[str], who: str) -> AnyCommand:
+    assert run.plan is not None
+    revision = run.plan.revision
+    match [word.lower() for word in words[:1]] + words[1:]:
+        case ["c" | "confirm" | "y" | "yes"]:
+            return Confirm(revision=revision, by=who)
+        case ["q" | "cancel"]:
+            return Answer(waiting_id=waiting.id, answer="cancel", by=who)
+        case ["d" | "drop", id]:
+            return EditPlan(revision=revision, edits=(DropTask(id=_task(run, id)),), by=who)
+        case ["s" | "skip", id]:
+            return SkipTask(task_id=_task(run, id), by=who)
+        case ["p" | "priority", id, number]:
+            if not number.isdecimal() or not 1 <= int(number) <= 10:
+                raise InvalidInput("a priority is a number from 1 (most urgent) to 10")
+            edit = SetTask(id=_task(run, id), fields={"priority": int(number)})
+            return EditPlan(revision=revision, edits=(edit,), by=who)
+        case _:
+            raise InvalidInput("type c, d TASK, p TASK N, s TASK or q")
+
+
+def _task(run: Run, given: str) -> str:
+    """By its id, the unique beginning of one, or its number in the table."""
+    if given in run.tasks:
+        return given
+    ids = list(run.tasks)
+    if given.isdecimal() and 1 <= int(given) <= len(ids):
+        return ids[int(given) - 1]
+    fits = [id for id in ids if id.startswith(given)]
+    if len(fits) != 1:
+        raise InvalidInput(f"the plan has {'no' if not fits else 'more than one'} task {given!r}")
+    return fits[0]
+
+
+def sentence(error: BigtaskError) -> str:
+    return one_line(str(error), _QUESTION)

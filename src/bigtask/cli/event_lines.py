@@ -1,0 +1,218 @@
+"""Each event as a line for people: who, what, and the detail that matters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bigtask.cli.plain_text import counted, duration, one_line
+from bigtask.cli.time_left import span
+from bigtask.core import events as e
+from bigtask.core import ledger
+from bigtask.core.edits import AddTask, DropTask, Edit, MergeTasks, ReorderTasks, SetTask
+from bigtask.core.run import Run
+from bigtask.core.states import TaskState
+from bigtask.core.values import ANALYSIS, PLANNING, RESERVED, Estimate
+
+_DETAIL = 600
+_WIDEST_NAME = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """`mood` is good, bad, amber or quiet. What isn't `lasting` is shown in place on a live terminal."""
+
+    who: str
+    what: str
+    detail: str = ""
+    mood: str = "quiet"
+    lasting: bool = True
+
+
+def line_of(run: Run, event: e.Event) -> Line | None:
+    """None for what says nothing to a person. `run` has the event folded in."""
+    line = _of_run(run, event.data) or _of_task(run, event.data)
+    return line and replace(line, who=one_line(line.who, 48), detail=one_line(line.detail, _DETAIL))
+
+
+def printed(line: Line, at_ms: int, run: Run) -> str:
+    """`12:03:11 doc-rich-text  completed  4 files, +963 −0`, in local time."""
+    clock = datetime.fromtimestamp(at_ms / 1000).strftime("%H:%M:%S")
+    return f"{clock} {line.who:<{name_width(run)}}  {line.what:<9}  {line.detail}".rstrip()
+
+
+def name_width(run: Run, most: int = _WIDEST_NAME) -> int:
+    return min(max((12, *(len(id) for id in run.tasks))), most)
+
+
+def _of_run(run: Run, data: e.Happened) -> Line | None:
+    match data:
+        case e.Created():
+            return Line(
+                who="run", what="created", detail=f"{data.template_id}: {data.request}", lasting=False
+            )
+        case e.Started():
+            return Line(who="run", what="started", detail=_by(data.by), lasting=False)
+        case e.PhaseChanged():
+            round = f"repair round {data.round}" if data.round else ""
+            return Line(who=phase_name(data.phase), what="begins", detail=round, lasting=bool(round))
+        case e.AnalysisComplete():
+            said = str(data.analysis.get("summary", ""))
+            return Line(who="analysis", what="completed", detail=said, mood="good")
+        case e.TasksReady():
+            return Line(who="plan", what="ready", detail=_planned(run, data.estimate), mood="good")
+        case e.PlanChanged():
+            changes = ", ".join(_edit(edit) for edit in data.edits)
+            return Line(who="plan", what="changed", detail=f"{changes} {_by(data.by)}")
+        case e.Confirmed():
+            return Line(who="plan", what="confirmed", detail=_by(data.by))
+        case e.Progress():
+            done, total = data.counts.get("completed", 0), data.counts.get("total", 0)
+            return Line(who="run", what="progress", detail=f"{done} of {total} done", lasting=False)
+        case e.WaitingRaised(waiting=waiting):
+            options = " / ".join(waiting.options)
+            detail = f"{waiting.question} [{options}] ({waiting.id})"
+            return Line(who=waiting.task_id or "run", what="needs you", detail=detail, mood="amber")
+        case e.Answered():
+            detail = f"{data.waiting_id}: {data.answer} {_by(data.by)}"
+            return Line(who="run", what="answered", detail=detail)
+        case e.Pausing():
+            return Line(who="run", what="pausing", detail=_by(data.by), mood="amber")
+        case e.Paused():
+            return Line(who="run", what="paused", mood="amber")
+        case e.Resumed():
+            return Line(who="run", what="resumed", detail=_by(data.by))
+        case e.Recovered():
+            lost = f"{counted(data.lost, 'attempt')} lost, tried again" if data.lost else "nothing lost"
+            return Line(who="run", what="recovered", detail=lost, mood="amber")
+        case e.Merged():
+            what = "unmerged" if data.undone else "merged"
+            return Line(who="run", what=what, detail=f"{counted(len(data.files), 'file')} {_by(data.by)}")
+        case e.Completed():
+            mood = "good" if data.outcome == "complete" else "amber"
+            return Line(who="run", what=str(data.outcome), detail=data.reason, mood=mood, lasting=False)
+        case e.Errored():
+            return Line(who="run", what="failed", detail=data.reason, mood="bad", lasting=False)
+        case e.Cancelled():
+            return Line(who="run", what="cancelled", detail=_by(data.by), mood="amber", lasting=False)
+        case _:
+            return None
+
+
+def _of_task(run: Run, data: e.Happened) -> Line | None:
+    id = getattr(data, "task_id", None)
+    if id is None or isinstance(data, e.WorkerMessage):
+        return None
+    line = _of_attempt(run, id, data)
+    return line and replace(line, who=phase_name(RESERVED[id]) if id in RESERVED else id)
+
+
+def _of_attempt(run: Run, id: str, data: e.Happened) -> Line | None:
+    match data:
+        case e.WorkerSpawned():
+            attempt = f"attempt {data.attempt}" if data.attempt > 1 else ""
+            return Line(who=id, what="starts", detail=attempt, lasting=False)
+        case e.WorkerProgress():
+            percent = "" if data.percent is None else f"{data.percent:.0f} %"
+            return Line(who=id, what="works", detail=f"{percent} {data.action}", lasting=False)
+        case e.WorkerReported():
+            return Line(who=id, what="reported", detail=data.report.summary, lasting=False)
+        case e.WorkerReasked():
+            detail = f"asked again ({data.number}): {'; '.join(data.errors)}"
+            return Line(who=id, what="unusable", detail=detail, mood="amber")
+        case e.WorkerChecked():
+            red = [" ".join(result.command) for result in data.results if not result.passed]
+            detail = f"failed: {', '.join(red)}" if red else f"{counted(len(data.results), 'check')} passed"
+            return Line(
+                who=id, what="checked", detail=detail, mood="bad" if red else "quiet", lasting=bool(red)
+            )
+        case e.WorkerConflict():
+            return Line(who=id, what="conflict", detail=", ".join(data.files), mood="amber")
+        case e.WorkerMerged():
+            return Line(who=id, what="merged", detail=_changes(run, id), lasting=False)
+        case e.WorkerCompleted():
+            # What analysis and planning found is an event of its own.
+            lasting = id not in (ANALYSIS, PLANNING)
+            return Line(who=id, what="completed", detail=_result(run, id), mood="good", lasting=lasting)
+        case e.WorkerPartial():
+            detail = f"{data.reason} {_by(data.by)}"
+            return Line(who=id, what="partial", detail=detail, mood="amber")
+        case e.WorkerNeedsReview():
+            return Line(who=id, what="held back", detail=data.reason, mood="amber", lasting=False)
+        case e.AttemptEnded():
+            what = data.type.partition(":")[2]
+            return Line(who=id, what=what, detail=data.reason, mood="amber" if what == "lost" else "bad")
+        case e.WorkerRetrying():
+            wait = f" in {data.delay_ms / 1000:.1f} s" if data.delay_ms else ""
+            return Line(who=id, what="retrying", detail=f"attempt {data.attempt}{wait}", mood="amber")
+        case e.WorkerSuperseded():
+            return Line(who=id, what="too late", detail=data.reason)
+        case e.WorkerReopened():
+            return Line(who=id, what="reopened", detail=_by(data.by))
+        case e.WorkerCancelled():
+            return Line(who=id, what="cancelled", detail=_by(data.by), mood="amber")
+        case e.WorkerSkipped():
+            return Line(who=id, what="skipped", detail=data.reason, mood="amber")
+        case e.WorkerLimited():
+            return Line(who=id, what="limited", detail=data.kind, mood="amber")
+        case e.WorkerStalled():
+            return Line(who=id, what="quiet", detail=f"for {duration(data.quiet_ms)}", mood="amber")
+        case e.WorkerPaused():
+            return Line(who=id, what="paused", lasting=False)
+        case e.WorkerResumed():
+            return Line(who=id, what="resumed", lasting=False)
+        case _:
+            return None
+
+
+def phase_name(phase: str) -> str:
+    """The word that people see for a phase."""
+    return {"taskPlanning": "planning", "workerExecution": "workers"}.get(phase, phase)
+
+
+def _by(who: str) -> str:
+    return f"by {who}" if who else ""
+
+
+def _planned(run: Run, estimate: Estimate | None) -> str:
+    takes = f", {span(estimate.minutes_low, estimate.minutes_high)}" if estimate is not None else ""
+    return counted(len(run.tasks), "task") + takes
+
+
+def _edit(edit: Edit) -> str:
+    match edit:
+        case AddTask(task=task):
+            return f"added {task.id}"
+        case DropTask(id=id):
+            return f"dropped {id}"
+        case SetTask(id=id, fields=fields):
+            return f"{id}: " + ", ".join(f"{name} {value}" for name, value in fields.items())
+        case MergeTasks(ids=ids, task=task):
+            return f"merged {', '.join(ids)} into {task.id}"
+        case ReorderTasks():
+            return "reordered"
+
+
+def _changes(run: Run, id: str) -> str:
+    record = run.record(id)
+    evidence = record.attempt.evidence if record and record.attempt else None
+    if evidence is None:
+        return ""
+    if not evidence.files:
+        return "no file changed"
+    return f"{counted(len(evidence.files), 'file')}, +{evidence.insertions:,} −{evidence.deletions:,}"
+
+
+def _result(run: Run, id: str) -> str:
+    record = run.record(id)
+    if record is None or record.attempt is None:
+        return ""
+    attempt = record.attempt
+    took = duration((attempt.ended_at or attempt.started_at) - attempt.started_at)
+    if id in RESERVED:
+        parts = [attempt.report.summary if attempt.report else "", took]
+    else:
+        parts = [_changes(run, id), took, *ledger.remarks(record)]
+    if record.state is TaskState.COMPLETED and attempt.number > 1:
+        parts.insert(1, f"attempt {attempt.number}")
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,169 @@
+"""The live view: a picture at the bottom of the terminal, what lasts above it, questions answered there."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from rich.console import Console
+from rich.text import Text
+
+from bigtask.cli.asking import command_of, question_of, sentence
+from bigtask.cli.event_lines import Line, line_of, name_width
+from bigtask.cli.keyboard import Keyboard
+from bigtask.cli.painter import Painter
+from bigtask.cli.picture import Slots, foot, picture
+from bigtask.cli.plain_text import one_line
+from bigtask.cli.plan_table import plan_table
+from bigtask.cli.time_left import Stopwatch
+from bigtask.core.commands import AnyCommand
+from bigtask.core.events import Event, PlanChanged, WaitingRaised, WorkerSkipped
+from bigtask.core.run import Run
+from bigtask.core.states import WaitingKind
+from bigtask.errors import InvalidInput
+
+_MARKS = {"good": ("✓", "green"), "bad": ("✗", "red"), "amber": ("!", "yellow"), "quiet": ("·", "dim")}
+
+
+class LiveView:
+    """`send` takes what the person at the keyboard wants; without it nobody is asked."""
+
+    def __init__(self, console: Console, *, who: str, send: Callable[[AnyCommand], None] | None) -> None:
+        self._console = console
+        self._painter = Painter(console)
+        self._keyboard = Keyboard(self._entered)
+        self._who = who
+        self._send = send
+        self._slots = Slots()
+        self._watch = Stopwatch()
+        self._run: Run | None = None
+        self._asked: str | None = None
+        self._said = ""
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """The terminal is ours while the block runs; log lines come above the picture."""
+        with ExitStack() as stack:
+            stack.callback(self._painter.close)
+            stack.enter_context(_logs_to(self))
+            if self._send is not None:
+                stack.enter_context(self._keyboard.listening(sys.stdin.fileno()))
+            yield
+
+    def see(self, run: Run, event: Event, *, fresh: bool) -> None:
+        self._run = run
+        self._watch.see(event)
+        self._watch.stand(run.paused or run.outcome is not None)
+        if not fresh:
+            return
+        line = line_of(run, event)
+        if line is not None and line.lasting and not (self._send and isinstance(event.data, WaitingRaised)):
+            # Of what went wrong nothing is left out.
+            self._painter.say(_text(line, run), cut=line.mood in ("good", "quiet"))
+        if isinstance(event.data, WaitingRaised):
+            self._painter.ring()
+        if _plan_to_confirm(run) and isinstance(event.data, WaitingRaised | PlanChanged | WorkerSkipped):
+            self._show_plan(run)
+
+    def attached(self, run: Run, *, held_here: bool, again: bool) -> None:
+        if again:
+            how = "going on with it here" if held_here else "another process goes on with it"
+            self.say(f"the process that carried the run out has ended: {how}", "yellow")
+        elif _plan_to_confirm(run):
+            self._show_plan(run)
+
+    def say(self, words: str, style: str = "dim") -> None:
+        self._painter.say(Text(words, style=style))
+
+    def notice(self, problem: str) -> None:
+        """Beside the question, until something else is typed."""
+        self._said = problem
+
+    def tick(self) -> None:
+        run = self._run
+        if run is None:
+            return
+        question = question_of(run)
+        asked = question.id if question is not None else None
+        if asked != self._asked:
+            # What was typed was meant for a question that is settled by now.
+            self._asked, self._said, self._keyboard.text = asked, "", ""
+        now = time.time() * 1000
+        width, height = self._console.size
+        below = list(
+            foot(
+                question,
+                typed=self._keyboard.text if self._send is not None else None,
+                said=self._said,
+                width=width,
+            )
+        )
+        self._painter.paint(
+            picture(
+                run,
+                self._slots.rows(run),
+                now=now,
+                elapsed_ms=self._watch.read(now),
+                size=(width, height),
+                foot=below,
+            )
+        )
+
+    def elapsed_ms(self) -> float:
+        return self._watch.read(time.time() * 1000)
+
+    def _entered(self, typed: str) -> None:
+        self._said = ""
+        if self._run is None or self._send is None or not typed.strip():
+            return
+        try:
+            self._send(command_of(self._run, typed, who=self._who))
+        except InvalidInput as error:
+            self._said = sentence(error)
+
+    def _show_plan(self, run: Run) -> None:
+        self._painter.say(Text())
+        self._painter.say(plan_table(run, self._console.width))
+
+
+def _plan_to_confirm(run: Run) -> bool:
+    return any(waiting.kind is WaitingKind.PLAN for waiting in run.waiting.values())
+
+
+def _text(line: Line, run: Run) -> Text:
+    mark, style = _MARKS[line.mood]
+    text = Text()
+    text.append(f"{mark} ", style=style)
+    text.append(f"{line.who:<{name_width(run)}}", style="cyan")
+    text.append(f"  {line.what:<9}", style=style)
+    text.append(f"  {line.detail}")
+    return text
+
+
+class _Above:
+    """A stream for log lines."""
+
+    def __init__(self, view: LiveView) -> None:
+        self._view = view
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            self._view.say(one_line(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+
+@contextmanager
+def _logs_to(view: LiveView) -> Iterator[None]:
+    handlers = [h for h in logging.getLogger("bigtask").handlers if isinstance(h, logging.StreamHandler)]
+    before = [handler.setStream(_Above(view)) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, stream in zip(handlers, before, strict=True):
+            handler.setStream(stream or sys.stderr)

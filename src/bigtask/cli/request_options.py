@@ -1,0 +1,115 @@
+"""What `run` and `create` take: a template, a request and everything that governs the run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from bigtask.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from bigtask.host.creation import Options
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.argument("template"),
+    click.argument("request"),
+    click.option(
+        "--cwd", type=click.Path(path_type=Path), default=Path(), help="The project. Default: this folder."
+    ),
+    click.option("--agent", metavar="NAME", help="Who does the work; `bigtask agents` lists them."),
+    click.option("--model", metavar="NAME", help="The agent's model."),
+    click.option("--effort", metavar="LEVEL", help="How hard the model thinks, in the agent's own words."),
+    click.option(
+        "--max-workers", type=click.IntRange(1, 64), metavar="N", help="At most so many at once (1 to 64)."
+    ),
+    click.option("--var", "variables", multiple=True, metavar="K=V", help="A variable of the template."),
+    click.option("--instructions", metavar="TEXT|@FILE", help="Further instructions for every agent."),
+    click.option("--base", metavar="REF", help="Start from this commit or branch. Default: HEAD."),
+    click.option(
+        "--include-changes/--without-changes",
+        "include_changes",
+        default=None,
+        help="Take uncommitted changes along, or not. Default: ask.",
+    ),
+    click.option(
+        "--max-budget-usd", type=click.FloatRange(0), metavar="USD", help="Stop and ask at this cost."
+    ),
+    click.option("--max-tokens", type=click.IntRange(1), metavar="N", help="Stop and ask at so many tokens."),
+    click.option(
+        "--permission-mode",
+        type=click.Choice(("ask", "acceptEdits", "readOnly", "all")),
+        help="What agents may do without asking.",
+    ),
+    click.option("-y", "--yes", is_flag=True, help="Confirm the plan beforehand."),
+)
+
+
+def request_options(command: _F) -> _F:
+    """The arguments arrive as `template`, `request` and keywords for `options_of`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def options_of(
+    *,
+    agent: str | None,
+    model: str | None,
+    effort: str | None,
+    max_workers: int | None,
+    instructions: str | None,
+    base: str | None,
+    include_changes: bool | None,
+    max_budget_usd: float | None,
+    max_tokens: int | None,
+    permission_mode: str | None,
+    yes: bool,
+) -> Options:
+    """Raises InvalidInput."""
+    from bigtask.host.creation import Options
+
+    return Options(
+        agent=agent,
+        model=model,
+        effort=effort,
+        max_workers=max_workers,
+        base=base,
+        # A commit that somebody chose is what the run starts from, and nothing beside it.
+        include_changes=False if include_changes is None and base is not None else include_changes,
+        max_budget_usd=max_budget_usd,
+        max_tokens=max_tokens,
+        permission_mode=permission_mode,
+        custom_instructions=None if instructions is None else text_of(instructions),
+        yes=yes,
+    )
+
+
+def text_of(given: str) -> str:
+    """The text itself, `@FILE` or `-` for standard input. Raises InvalidInput."""
+    if given != "-" and not given.startswith("@"):
+        return given
+    name = "standard input" if given == "-" else given[1:]
+    try:
+        raw = sys.stdin.buffer.read() if given == "-" else Path(name).read_bytes()
+        return raw.decode()
+    except OSError as error:
+        raise InvalidInput(f"{name} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{name} isn't UTF-8 text: convert it first") from None
+
+
+def variables_of(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Raises InvalidInput."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise InvalidInput(f"--var {pair!r} isn't NAME=VALUE")
+        found[name] = value
+    return found

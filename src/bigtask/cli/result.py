@@ -1,0 +1,162 @@
+"""The last word about a run: what was missed first, then what there is, then what to do next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from rich.text import Text
+
+from bigtask.cli.plain_text import counted, duration, one_line
+from bigtask.core import ledger
+from bigtask.core.phases.aggregation import anything_merged
+from bigtask.core.run import Run
+from bigtask.core.states import Outcome, TaskState
+from bigtask.core.status import status
+from bigtask.workspaces.names import integration_branch
+
+_REASON = 300
+_ALIKE = 3
+"""More tasks than this that ended the same way share a line."""
+_STYLES = {
+    Outcome.COMPLETE: "bold green",
+    Outcome.INCOMPLETE: "bold yellow",
+    Outcome.FAILED: "bold red",
+    Outcome.CANCELLED: "bold yellow",
+}
+
+
+def branch_of(run: Run) -> str | None:
+    """Where the merged work is, in a git repository that got some."""
+    source, settings = run.created.source, run.settings
+    if source.kind != "git" or settings.isolation == "none" or not anything_merged(run):
+        return None
+    return integration_branch(run.id)
+
+
+def result_json(run: Run) -> dict[str, Any]:
+    """The line after the last event. While the run isn't over `outcome` is null; `waiting` says for what."""
+    waiting = [
+        {"id": w.id, "kind": w.kind.value, "taskId": w.task_id, "question": w.question, "options": w.options}
+        for w in run.waiting.values()
+    ]
+    return {
+        "type": "result",
+        "orchestratorId": run.id,
+        "outcome": run.outcome.value if run.outcome is not None else None,
+        "status": status(run).value,
+        "tasks": ledger.counts(run),
+        "outputFiles": ledger.output_files(run),
+        "branch": branch_of(run),
+        "summary": ledger.summary(run),
+        "waiting": waiting,
+    }
+
+
+def result_lines(run: Run, *, name: str, elapsed_ms: float | None = None) -> Iterator[Text]:
+    """For a run that has ended. `name` is what the run is called in a command."""
+    assert run.outcome is not None
+    yield _first(run, run.outcome)
+    yield Text("  " + " · ".join(_numbers(run, elapsed_ms)))
+    unclean = [entry for entry in ledger.ledger(run) if _remarkable(entry)]
+    if unclean:
+        yield Text()
+        yield from _entries(unclean)
+    said = run.aggregate.summary if run.aggregate is not None else ""
+    if said:
+        yield Text()
+        yield Text(f"  {one_line(said, _REASON)}")
+    yield Text()
+    yield from _where(run)
+    yield from _next(run, name)
+
+
+def _first(run: Run, outcome: Outcome) -> Text:
+    line = Text(outcome.value.capitalize(), style=_STYLES[outcome])
+    what = one_line(run.reason, 2 * _REASON) or f"{counted(len(run.tasks), 'task')}, nothing missed"
+    line.append(f": {what}", style="default")
+    return line
+
+
+def _numbers(run: Run, elapsed_ms: float | None) -> Iterator[str]:
+    if run.tasks:
+        for state in TaskState:
+            if run.counts[state]:
+                yield f"{run.counts[state]} {state.value}"
+    else:
+        yield "nothing was planned"
+    if elapsed_ms is not None:
+        yield duration(elapsed_ms)
+    used = run.used
+    if used.input_tokens or used.output_tokens:
+        yield f"{used.input_tokens + used.output_tokens:,} tokens"
+    if used.cost_usd:
+        yield f"${used.cost_usd:,.2f}"
+
+
+def _remarkable(entry: ledger.Entry) -> bool:
+    return entry.state is not TaskState.COMPLETED or bool(entry.remarks)
+
+
+def _entries(entries: list[ledger.Entry]) -> Iterator[Text]:
+    widest = min(max(len(entry.task_id) for entry in entries), 32)
+    alike = Counter((entry.state, entry.reason) for entry in entries if not entry.remarks)
+    for (state, reason), number in alike.items():
+        if number > _ALIKE:
+            ids = [e.task_id for e in entries if (e.state, e.reason) == (state, reason) and not e.remarks]
+            line = Text(f"  {state.value:<10} ", style="red")
+            line.append(f"{number} tasks", style="cyan")
+            line.append(one_line(f"  {reason}: {', '.join(ids)}", _REASON), style="default")
+            yield line
+    for entry in entries:
+        if not entry.remarks and alike[entry.state, entry.reason] > _ALIKE:
+            continue
+        done = entry.state is TaskState.COMPLETED
+        line = Text("  ")
+        line.append(f"{entry.state.value:<10}", style="yellow" if done else "red")
+        line.append(f" {entry.task_id:<{widest}}  ", style="cyan")
+        tries = counted(entry.attempts, "attempt") if entry.attempts > 1 else ""
+        parts = (tries, entry.reason, *entry.remarks)
+        line.append(one_line("; ".join(part for part in parts if part), _REASON))
+        yield line
+
+
+def _where(run: Run) -> Iterator[Text]:
+    files = len(ledger.output_files(run))
+    branch = branch_of(run)
+    if branch is not None:
+        plus, minus = _size(run)
+        line = Text("  branch  ", style="dim")
+        line.append(branch, style="default")
+        line.append(f" ({counted(files, 'file')}, +{plus:,} −{minus:,})")
+        yield line
+    elif files:
+        yield Text(f"  {counted(files, 'file')} changed")
+
+
+def _size(run: Run) -> tuple[int, int]:
+    found = [
+        attempt.evidence
+        for record in run.tasks.values()
+        for attempt in record.attempts
+        if attempt.evidence is not None and record.state in (TaskState.COMPLETED, TaskState.PARTIAL)
+    ]
+    return sum(e.insertions for e in found), sum(e.deletions for e in found)
+
+
+def _next(run: Run, name: str) -> Iterator[Text]:
+    steps: list[tuple[str, str]] = []
+    if anything_merged(run) and run.merged is None and run.settings.isolation != "none":
+        into = run.created.source.branch or "your files"
+        steps.append((f"bigtask merge {name}", f"takes it into {into}"))
+    steps.append((f"bigtask show {name}", "every task with its evidence"))
+    fallen = (TaskState.FAILED, TaskState.TIMEOUT, TaskState.CANCELLED)
+    if any(run.counts[state] for state in fallen) or run.outcome is Outcome.FAILED:
+        steps.append((f"bigtask retry {name}", "tries again what failed"))
+    widest = max(len(command) for command, _ in steps)
+    for number, (command, what) in enumerate(steps):
+        line = Text("  next    " if not number else "          ", style="dim")
+        line.append(f"{command:<{widest}}", style="bold")
+        line.append(f"  {what}", style="dim")
+        yield line
