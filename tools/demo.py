@@ -76,9 +76,10 @@ def where_the_pages_are(project: Path, bigtask: Path) -> str:
     first = next((name for name in pages if Path(name).stem in ("index", "README")), pages[0])
     return "\n".join(
         [
-            f"{len(pages)} pages are on the branch {branch} of demo-project; your own branch is as it was.",
-            f"  read one       git -C demo-project show {branch}:{first}",
-            f"  take them in   cd demo-project && {Path('..') / bigtask} merge {branch.split('/')[1]}",
+            f"{len(pages)} pages, and your own branch is as it was. Read one, then take them in:",
+            f"  cd {project.name}",
+            f"  git show {branch}:{first}",
+            f"  {Path('..') / bigtask} merge last",
         ]
     )
 

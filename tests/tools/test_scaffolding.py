@@ -131,9 +131,10 @@ def test_the_demo_says_where_the_pages_are(tmp_path: Path) -> None:
     demo.git(project, *identity, "commit", "--quiet", "--message=pages")
     demo.git(project, "switch", "--quiet", "main")
     said = demo.where_the_pages_are(project, bigtask)
-    assert "2 pages are on the branch bigtask/01jz/main" in said
+    assert said.startswith("2 pages")
     assert "show bigtask/01jz/main:docs/api/index.md" in said
-    assert "cd demo-project && ../.venv/bin/bigtask merge 01jz" in said
+    assert "cd demo-project" in said
+    assert "../.venv/bin/bigtask merge last" in said
 
 
 def test_the_demo_passes_no_account_on(monkeypatch: pytest.MonkeyPatch) -> None:
