@@ -13,7 +13,8 @@ from bigtask.agents.offline.project import Source
 _LINES_PER_TASK = 2_500
 _FEWEST, _MOST = 6, 20
 _MAX_ID = 48
-_LINES_PER_MINUTE = 20_000
+_START_MINUTES = 0.02
+_LINES_PER_MINUTE = 60_000
 
 
 def task_count(sources: Sequence[Source], order: Order) -> int:
@@ -69,7 +70,7 @@ def plan(sources: Sequence[Source], order: Order) -> list[dict[str, Any]]:
                 "scope": [*(source.path for source in group), *pages, *(_overview(order) if alone else ())],
                 "priority": 3,
                 "dependencies": [],
-                "estimated_minutes": max(1, round(lines / _LINES_PER_MINUTE)),
+                "estimated_minutes": round(_START_MINUTES + lines / _LINES_PER_MINUTE, 2),
             }
         )
     if not (alone and tasks):
@@ -83,7 +84,7 @@ def plan(sources: Sequence[Source], order: Order) -> list[dict[str, Any]]:
                 "scope": _overview(order) if tasks else [f"{order.docs_dir}/{INDEX}"],
                 "priority": 5,
                 "dependencies": [task["id"] for task in tasks],
-                "estimated_minutes": 1,
+                "estimated_minutes": round(_START_MINUTES + len(tasks) / 200, 2),
             }
         )
     return tasks

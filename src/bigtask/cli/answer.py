@@ -1,0 +1,82 @@
+"""`bigtask answer`: settles something that a run waits for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bigtask.cli.frame import Frame, carry_out, json_option, print_json, run_argument
+from bigtask.cli.plain_text import counted
+from bigtask.cli.screen import note
+from bigtask.cli.words import short
+from bigtask.errors import Conflict
+
+if TYPE_CHECKING:
+    from bigtask.core.run import Run
+    from bigtask.host.link import RunLink
+
+
+@click.command(
+    short_help="Answer something that a run waits for.",
+    epilog="Example: bigtask answer last w3 allow --scope task",
+)
+@run_argument
+@click.argument("waiting_id", metavar="WAITING")
+@click.argument("answer")
+@click.option(
+    "--scope",
+    type=click.Choice(["once", "task", "run"]),
+    default="once",
+    show_default=True,
+    help="For how long the answer holds.",
+)
+@click.option(
+    "--data",
+    metavar="FILE",
+    help="With `edit`: a JSON file with what the agent should have answered; - is standard input.",
+)
+@json_option
+@click.pass_obj
+def command(
+    frame: Frame, run_id: str, waiting_id: str, answer: str, scope: str, data: str | None, as_json: bool
+) -> None:
+    """Answers something that a run waits for. `bigtask inbox` and `bigtask show RUN` list what there is, with
+    the answers that each of them takes."""
+    from bigtask.cli.handwritten import read_data, usable
+    from bigtask.cli.reading import linked
+    from bigtask.cli.steering import through
+    from bigtask.core.commands import Answer
+    from bigtask.core.status import status
+
+    folder = frame.find(run_id)
+    given = None if data is None else read_data(data)
+
+    async def settle(link: RunLink) -> Run:
+        run = await linked(link, folder.id)
+        _require_somebody(run, waiting_id, held_here=link.held_here)
+        written = None if given is None else usable(run, waiting_id, answer, given)
+        wanted = Answer(waiting_id=waiting_id, answer=answer, scope=scope, data=written, by=frame.who)
+        await link.ask(wanted)
+        return await linked(link, folder.id)
+
+    run, held = carry_out(lambda: through(frame, folder, "answer", settle))
+    if as_json:
+        answered = {"id": run.id, "waitingId": waiting_id, "answer": answer, "scope": scope}
+        print_json({**answered, "status": status(run), "waiting": len(run.waiting), "held": held})
+    id, left = short(run.id), counted(len(run.waiting), "question")
+    more = f" {left} left: bigtask show {id}." if run.waiting else ""
+    on = "" if held or run.outcome is not None else f" Nobody carries the run on: bigtask resume {id}"
+    note(f"{waiting_id} is answered: {answer}.{more}{on}")
+
+
+def _require_somebody(run: Run, waiting_id: str, *, held_here: bool) -> None:
+    """A permission is the session's: where that has ended, an answer would reach nobody."""
+    from bigtask.core.states import WaitingKind
+
+    waiting = run.waiting.get(waiting_id)
+    if waiting is not None and waiting.kind is WaitingKind.PERMISSION and held_here:
+        raise Conflict(
+            f"the session that asked {waiting_id} has ended with its process: "
+            f"bigtask resume {short(run.id)} goes on with the task, which asks again if it still needs to"
+        )

@@ -1,0 +1,74 @@
+"""Runs as they are recorded by now, each with what stands in the way of reading it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+
+from bigtask.core.events import Event
+from bigtask.core.evolve import fold
+from bigtask.core.run import Run
+from bigtask.errors import BigtaskError, StoreError
+from bigtask.host import access
+from bigtask.host.home import RunFolder
+from bigtask.host.link import RunLink
+from bigtask.host.lock import reading
+
+_LOOK_EVERY_S = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glance:
+    """Exactly one of `run` and `error`; `held` says whether a process carries the run out now."""
+
+    folder: RunFolder
+    run: Run | None = None
+    error: str = ""
+    held: bool = False
+
+
+async def load(folder: RunFolder) -> Run:
+    """Raises StoreError for a log that holds no run, beside what `access.read` raises."""
+    events = await access.read(folder)
+    if not events:
+        raise StoreError(f"{folder.log} is empty: its run was never made whole; delete {folder.path}")
+    return fold(folder.id, events)
+
+
+def is_held(folder: RunFolder) -> bool:
+    with reading(folder.lock) as free:
+        return not free
+
+
+async def glance(folder: RunFolder) -> Glance:
+    try:
+        held = is_held(folder)
+        return Glance(folder=folder, run=await load(folder), held=held)
+    except BigtaskError as error:
+        return Glance(folder=folder, error=str(error))
+    except OSError as error:
+        return Glance(folder=folder, error=f"{folder.path} can't be read: {error.strerror}")
+
+
+async def glances(folders: Iterable[RunFolder]) -> list[Glance]:
+    """In the order given. One run that doesn't answer holds up none of the others."""
+    return list(await asyncio.gather(*(glance(folder) for folder in folders)))
+
+
+async def recorded(folder: RunFolder, *, follow: bool) -> AsyncIterator[Event]:
+    """What is in the log; with `follow` also what comes, until the run has ended, whoever holds it."""
+    seen = 0
+    while True:
+        found = await access.read(folder)
+        for event in found[seen:]:
+            yield event
+        seen = len(found)
+        if not follow or (found and fold(folder.id, found).outcome is not None):
+            return
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
+async def linked(link: RunLink, run_id: str) -> Run:
+    """The run behind a link, as it is now."""
+    return fold(run_id, [event async for event in link.follow(stay=False)])

@@ -1,0 +1,212 @@
+"""A run on one page: what it missed first, then what there is, and what can be done next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from bigtask.cli.next_step import next_step
+from bigtask.cli.plain_text import counted, one_line
+from bigtask.cli.run_list import state_words
+from bigtask.cli.screen import Screen, table, word
+from bigtask.cli.waiting_items import show_waiting
+from bigtask.cli.words import age, duration, money, plain
+from bigtask.core import ledger
+from bigtask.core.run import Attempt, Run, TaskRecord
+from bigtask.core.states import ENDED, AttemptState, Outcome, TaskState
+from bigtask.workspaces.names import integration_branch
+
+_LISTED = 12
+
+
+def show_run(screen: Screen, run: Run, *, held: bool) -> None:
+    for section in (_missed, _head, _tasks, _ended_badly, _checks, _waiting, _results):
+        section(screen, run, held)
+    step = next_step(run, held=held)
+    if step:
+        screen.title("Next")
+        screen.print(word(f"  {step}", style="bold"))
+
+
+def missed(run: Run) -> list[str]:
+    """What stands between this run and a simply green one, as sentences; empty when nothing does."""
+    found: list[str] = []
+    if run.outcome not in (None, Outcome.COMPLETE) and run.reason:
+        found.append(f"the run is {run.outcome}: {run.reason}")
+    for record in (*run.reserved.values(), *run.tasks.values()):
+        id = record.task.id
+        if record.state in ENDED and record.state is not TaskState.COMPLETED:
+            found.append(f"{id} is {record.state}" + (f": {record.reason}" if record.reason else ""))
+        found += [f"{id}: {remark}" for remark in ledger.remarks(record)]
+    return [*found, *_issues(run)]
+
+
+def _issues(run: Run) -> Iterable[str]:
+    if run.verdict is None:
+        return
+    for issue in run.verdict.data.get("issues", ()):
+        where = f" ({issue['location']})" if issue.get("location") else ""
+        yield f"verification: {issue.get('severity', 'error')}: {issue.get('description', '')}{where}"
+
+
+def _missed(screen: Screen, run: Run, held: bool) -> None:
+    found = missed(run)
+    if not found:
+        return
+    screen.print(word("Missed, mended or assumed", style="bold yellow"))
+    _listed(screen, found)
+    screen.print()
+
+
+def _listed(screen: Screen, lines: list[str], *, mark: str = "!", style: str = "yellow") -> None:
+    for line in lines[:_LISTED]:
+        screen.item(mark, one_line(line, 400), style=style)
+    if len(lines) > _LISTED:
+        screen.print(word(f"  … and {len(lines) - _LISTED} more: --json has all", style="dim"))
+
+
+def _head(screen: Screen, run: Run, held: bool) -> None:
+    from rich.text import Text
+
+    source, now = run.created.source, time.time() * 1000
+    state = word(state_words(run, held=held))
+    state.stylize("bold")
+    screen.print(Text.assemble((run.id, "bold"), "  ", state, f"  {_ratio(run)}"))
+    screen.print(word(one_line(run.created.request, 600), style="italic"))
+    workers = counted(run.settings.slots, "worker")
+    begun, last = age(now - run.created_at), age(now - run.updated_at)
+    lines = [
+        f"{run.created.template_id} with {run.settings.agent}, {workers} at most, in {source.cwd}",
+        f"begun {begun} ago, last event {last} ago; used {_used(run)}",
+    ]
+    if run.plan is not None or run.outcome is not None:
+        lines.append(f"branch {integration_branch(run.id)}" + (" (merged into yours)" if run.merged else ""))
+    if run.outcome is None and run.started and not held:
+        lines.append("nobody carries it on at the moment")
+    for line in lines:
+        screen.print(word(line, style="dim"))
+
+
+def _ratio(run: Run) -> str:
+    done = run.counts[TaskState.COMPLETED]
+    return f"{done} of {counted(len(run.tasks), 'task')} completed" if run.tasks else "no plan yet"
+
+
+def _used(run: Run) -> str:
+    tokens = run.used.input_tokens + run.used.output_tokens
+    cost = money(run.used.cost_usd) if run.used.cost_usd else "no cost"
+    return f"{counted(tokens, 'token')}, {cost}" if tokens else "nothing yet"
+
+
+def _tasks(screen: Screen, run: Run, held: bool) -> None:
+    if not run.tasks:
+        return
+    screen.title("Tasks")
+    columns = ("task", "state", "tries", "took", "files", "what came out")
+    rows = table(*columns, fixed=("state", "tries", "took", "files"), right=("tries", "files"))
+    for record in run.tasks.values():
+        attempt = record.attempt
+        evidence = attempt.evidence if attempt is not None else None
+        files = f"{len(evidence.files)} +{evidence.insertions} -{evidence.deletions}" if evidence else ""
+        rows.add_row(
+            word(record.task.id, style="bold"),
+            word(record.state.value),
+            word(str(len(record.attempts) or "")),
+            word(_took(record)),
+            word(files),
+            word(one_line(_said(record), 300 if screen.wide else 120), style=""),
+        )
+    screen.print(rows)
+
+
+def _said(record: TaskRecord) -> str:
+    attempt = record.attempt
+    if record.reason:
+        return record.reason
+    if attempt is None:
+        others = record.task.dependencies
+        return f"after {', '.join(others)}" if others and record.state not in ENDED else record.task.title
+    if attempt.report is not None:
+        return attempt.report.summary or record.task.title
+    return attempt.action or record.task.title
+
+
+def _took(record: TaskRecord) -> str:
+    ended = [attempt.ended_at for attempt in record.attempts if attempt.ended_at is not None]
+    if not ended or record.state not in ENDED:
+        return ""
+    return duration(max(ended) - record.attempts[0].started_at)
+
+
+_GOOD_ENDS = frozenset({AttemptState.COMPLETED, AttemptState.PARTIAL})
+
+
+def ended_badly(record: TaskRecord) -> list[Attempt]:
+    return [
+        attempt
+        for attempt in record.attempts
+        if attempt.ended_at is not None and attempt.state not in _GOOD_ENDS and attempt.reason
+    ]
+
+
+def _ended_badly(screen: Screen, run: Run, held: bool) -> None:
+    lines = [
+        f"{record.task.id} #{attempt.number} {attempt.state}: {attempt.reason}"
+        for record in run.all_records()
+        for attempt in ended_badly(record)
+    ]
+    if lines:
+        screen.title("Attempts that didn't succeed")
+        _listed(screen, lines, mark="·", style="")
+
+
+def _checks(screen: Screen, run: Run, held: bool) -> None:
+    rows = [
+        (record.task.id, check)
+        for record in run.all_records()
+        if record.attempt is not None
+        for check in record.attempt.checks
+    ]
+    if not rows:
+        return
+    screen.title("Checks that bigtask ran itself")
+    for id, check in rows:
+        mark = "✓" if check.passed else "✗"
+        style = "green" if check.passed else "red"
+        screen.item(mark, f"{id}: {one_line(' '.join(check.command), 200)}", style=style)
+
+
+def _waiting(screen: Screen, run: Run, held: bool) -> None:
+    if not run.waiting:
+        return
+    screen.title("Waiting for you")
+    for waiting in run.waiting.values():
+        show_waiting(screen, run, waiting, held=held)
+
+
+def _results(screen: Screen, run: Run, held: bool) -> None:
+    if run.warnings:
+        screen.title("About the plan")
+        _listed(screen, list(run.warnings), mark="·", style="")
+    if run.aggregate is not None:
+        screen.title("Result")
+        _paragraph(screen, run.aggregate.summary)
+        _listed(screen, [_conflict(one) for one in run.aggregate.data.get("conflicts", ())], mark="·")
+    if run.verdict is not None:
+        screen.title(f"Verification: {one_line(run.verdict.status).replace('_', ' ')}")
+        _paragraph(screen, run.verdict.summary)
+    files = ledger.output_files(run)
+    if files:
+        screen.title(counted(len(files), "changed file"))
+        _listed(screen, list(files), mark=" ", style="")
+
+
+def _conflict(one: dict[str, Any]) -> str:
+    resolved = f": {one['resolution']}" if one.get("resolution") else ""
+    return f"conflict: {one.get('description', '')}{resolved}"
+
+
+def _paragraph(screen: Screen, text: str) -> None:
+    for line in plain(text).strip().splitlines():
+        screen.item("", line)

@@ -1,0 +1,176 @@
+"""One task on one page: all its attempts, and the end of what was said in the last one."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+import msgspec
+
+from bigtask.cli.next_step import answer_command
+from bigtask.cli.plain_text import counted, one_line
+from bigtask.cli.screen import Screen, word
+from bigtask.cli.words import duration, money, plain, short
+from bigtask.core import ledger
+from bigtask.core.run import Attempt, Run, TaskRecord
+from bigtask.core.states import FELL
+from bigtask.errors import NotFound
+from bigtask.host.home import RunFolder
+from bigtask.templates.template import thaw
+
+_TAIL_BYTES = 64 * 1024
+_LINES = 40
+
+
+def find_task(run: Run, task_id: str) -> TaskRecord:
+    """Raises NotFound, with what there is."""
+    record = run.record(task_id)
+    if record is None:
+        known = ", ".join((*run.tasks, *run.reserved)) or "none yet"
+        raise NotFound(f"the run has no task {task_id!r} (its tasks: {known})")
+    return record
+
+
+def last_words(folder: RunFolder, record: TaskRecord) -> list[dict[str, Any]]:
+    """The end of the last attempt's transcript, `{"who", "text"}` each; empty where none was written."""
+    if record.attempt is None:
+        return []
+    try:
+        with folder.transcript(record.task.id, record.attempt.number).open("rb") as file:
+            whole = file.seek(0, os.SEEK_END)
+            file.seek(max(0, whole - _TAIL_BYTES))
+            lines = file.read(_TAIL_BYTES).split(b"\n")
+    except OSError:
+        return []
+    # Where the reading began in the middle of a line, that line is no JSON any more.
+    return [said for line in lines if (said := _said(line)) is not None]
+
+
+def _said(line: bytes) -> dict[str, Any] | None:
+    try:
+        return msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return None
+
+
+def show_task(
+    screen: Screen, run: Run, record: TaskRecord, said: list[dict[str, Any]], *, held: bool
+) -> None:
+    from rich.text import Text
+
+    task = record.task
+    screen.print(Text.assemble((plain(task.id), "bold"), "  ", word(record.state.value)))
+    screen.print(word(one_line(task.title, 300), style="italic"))
+    if record.reason:
+        screen.print(word(one_line(record.reason, 600), style="yellow"))
+    for line in _about(record):
+        screen.print(word(line, style="dim"))
+    for remark in ledger.remarks(record):
+        screen.item("!", one_line(remark, 400), style="yellow")
+    if task.description:
+        screen.title("What was asked")
+        _paragraph(screen, task.description)
+    for attempt in record.attempts:
+        _attempt(screen, attempt)
+    if said:
+        screen.title("The end of what was said")
+        form = thaw(run.created.template).prompts.response_format
+        _transcript(screen, without_blocks(said, form.start_delimiter, form.end_delimiter))
+    _next(screen, run, record, held=held)
+
+
+def _about(record: TaskRecord) -> list[str]:
+    task = record.task
+    parts = [f"priority {task.priority}"]
+    if task.dependencies:
+        parts.append(f"after {', '.join(task.dependencies)}")
+    if task.scope:
+        parts.append(f"may change {one_line(', '.join(task.scope), 300)}")
+    return ["; ".join(parts)]
+
+
+def _attempt(screen: Screen, attempt: Attempt) -> None:
+    took = duration(attempt.ended_at - attempt.started_at) if attempt.ended_at is not None else "under way"
+    screen.title(f"Attempt {attempt.number}: {attempt.state}")
+    tools = ", ".join(f"{number} {kind}" for kind, number in attempt.tools.items() if number)
+    tokens = attempt.usage.input_tokens + attempt.usage.output_tokens
+    cost = f" ({money(attempt.usage.cost_usd)})" if attempt.usage.cost_usd else ""
+    used = f", {counted(tokens, 'token')}{cost}" if tokens else ""
+    screen.print(word(f"  {one_line(attempt.agent, 120)}, {took}{used}", style="dim"))
+    if tools:
+        screen.print(word(f"  tool calls: {tools}", style="dim"))
+    if attempt.branch:
+        screen.print(word(f"  branch {attempt.branch}", style="dim"))
+    if attempt.reason:
+        screen.item("", one_line(attempt.reason, 600), style="yellow")
+    if attempt.report is not None and attempt.report.summary:
+        _paragraph(screen, attempt.report.summary)
+    for check in attempt.checks:
+        mark, style = ("✓", "green") if check.passed else ("✗", "red")
+        screen.item(mark, one_line(" ".join(check.command), 200), style=style)
+        if not check.passed:
+            for line in plain(check.output).strip().splitlines()[-8:]:
+                screen.print(word(f"      {line}", style="dim"))
+    for path in attempt.evidence.files if attempt.evidence is not None else ():
+        screen.print(word(f"    {one_line(path)}", style=""))
+
+
+def without_blocks(said: list[dict[str, Any]], start: str, end: str) -> list[dict[str, Any]]:
+    """Pieces of one speaker joined, and what was said to bigtask, not to people, told in a line."""
+    joined: list[dict[str, Any]] = []
+    for piece in said:
+        if joined and piece.get("who") == joined[-1]["who"] == "agent":
+            joined[-1]["text"] += str(piece.get("text", ""))
+        else:
+            joined.append({"who": str(piece.get("who", "")), "text": str(piece.get("text", ""))})
+    block = re.compile(f"{re.escape(start)}(.*?){re.escape(end)}", re.DOTALL)
+    for piece in joined:
+        if piece["who"] == "agent":
+            piece["text"] = block.sub(lambda found: f"\n{_told(found[1])}\n", piece["text"]).strip()
+    return [piece for piece in joined if piece["text"]]
+
+
+def _told(block: str) -> str:
+    try:
+        said = msgspec.json.decode(block.encode(), type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return "(a block that isn't JSON)"
+    data = said.get("data")
+    data = data if isinstance(data, dict) else {}
+    words = data.get("summary") or data.get("current_action") or data.get("error") or data.get("status") or ""
+    percent = data.get("progress_percent")
+    share = f" {percent:g} %" if isinstance(percent, int | float) else ""
+    return f"({said.get('phase', 'block')}{share}: {words})"
+
+
+_MARKS = {"prompt": "»", "person": "you:", "tool": "⚙", "question": "?", "agent": ""}
+
+
+def _transcript(screen: Screen, said: list[dict[str, Any]]) -> None:
+    lines = [
+        (who, f"  {_MARKS.get(who, who)} {text}".rstrip())
+        for who, whole in ((str(piece.get("who", "")), str(piece.get("text", ""))) for piece in said)
+        for text in plain(whole).splitlines()
+        if text.strip()
+    ]
+    for who, text in lines[-_LINES:]:
+        screen.print(word(text, style="" if who == "agent" else "dim"))
+
+
+def _next(screen: Screen, run: Run, record: TaskRecord, *, held: bool) -> None:
+    id = record.task.id
+    steps = [answer_command(run, item, held=held) for item in run.waiting.values() if item.task_id == id]
+    if record.attempt is not None and not id.startswith("@") and record.attempt.evidence is not None:
+        steps.append(f"bigtask diff {short(run.id)} {id}")
+    if record.state in FELL:
+        steps.append(f"bigtask retry {short(run.id)} {id}")
+    if steps:
+        screen.title("Next")
+    for step in steps:
+        screen.print(word(f"  {step}", style="bold"))
+
+
+def _paragraph(screen: Screen, text: str) -> None:
+    for line in plain(text).strip().splitlines():
+        screen.item("", line)

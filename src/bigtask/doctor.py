@@ -1,0 +1,277 @@
+"""What is in force on this machine and what is left over, as findings."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from bigtask.agents.table import AgentTable
+from bigtask.core.evolve import fold
+from bigtask.core.run import Run
+from bigtask.core.states import IllegalMove
+from bigtask.errors import BigtaskError
+from bigtask.host import access, faults
+from bigtask.host.home import Home, RunFolder
+from bigtask.host.lock import holder_of, reading
+from bigtask.process import ProgramNotFound
+from bigtask.templates.manager import Listed
+from bigtask.workspaces.git import outside
+from bigtask.workspaces.source import OLDEST_GIT
+
+_LITTLE_SPACE = 1 << 30
+_NO_SPACE = 50 << 20
+_ID_SHOWN = 6
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "9p", "fuse.sshfs", "fuse.glusterfs", "lustre"}
+)
+"""Names in the kernel's mount table. Locks and synced writes don't hold there what they promise."""
+
+VARIABLES: Mapping[str, str] = {
+    "BIGTASK_HOME": "where runs are kept",
+    faults.VARIABLE: "the process ends itself there: for crash tests only",
+}
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One line. `next` is what a person can do about it; empty where nothing is to do."""
+
+    area: str
+    level: Level
+    text: str
+    next: str = ""
+
+
+async def findings(
+    home: Home, agents: AgentTable, templates: Sequence[Listed], environ: Mapping[str, str]
+) -> list[Finding]:
+    """In the order in which a person would want to know. Looks, and changes nothing."""
+    return [
+        *_system(),
+        await _git(home),
+        *_place(home),
+        *_agents(agents),
+        *_templates(templates),
+        *_variables(environ),
+        *await _runs(home),
+    ]
+
+
+def _system() -> Iterator[Finding]:
+    name = f"{platform.system()} {platform.release()}"
+    supported = sys.platform in ("linux", "darwin")
+    yield Finding(
+        area="system",
+        level=Level.OK if supported else Level.PROBLEM,
+        text=f"{name}, {platform.machine()}, {os.cpu_count()} processors",
+        next="" if supported else "bigtask runs on Linux and macOS: on Windows use WSL",
+    )
+    yield Finding(area="Python", level=Level.OK, text=f"{platform.python_version()} ({sys.executable})")
+    yield Finding(area="SQLite", level=Level.OK, text=sqlite3.sqlite_version)
+
+
+async def _git(home: Home) -> Finding:
+    oldest = ".".join(str(part) for part in OLDEST_GIT)
+    try:
+        printed = (await outside("--version", cwd=Path("/"))).stdout.decode(errors="replace").strip()
+    except ProgramNotFound:
+        return Finding(
+            area="git", level=Level.PROBLEM, text="not found", next=f"install git {oldest} or newer"
+        )
+    found = re.search(r"(\d+)\.(\d+)", printed)
+    if found is None or (int(found[1]), int(found[2])) < OLDEST_GIT:
+        return Finding(area="git", level=Level.PROBLEM, text=printed, next=f"install git {oldest} or newer")
+    return Finding(area="git", level=Level.OK, text=f"{printed.removeprefix('git version ')} (>= {oldest})")
+
+
+def _place(home: Home) -> Iterator[Finding]:
+    there = next(path for path in (home.path, *home.path.parents) if path.exists())
+    writable = os.access(there, os.W_OK | os.X_OK) and there.is_dir()
+    yield Finding(
+        area="runs",
+        level=Level.OK if writable else Level.PROBLEM,
+        text=str(home.path) + ("" if writable else " can't be written"),
+        next="" if writable else "set BIGTASK_HOME to a folder that you can write to",
+    )
+    free = shutil.disk_usage(there).free
+    level = Level.PROBLEM if free < _NO_SPACE else Level.WARN if free < _LITTLE_SPACE else Level.OK
+    yield Finding(
+        area="space",
+        level=level,
+        text=f"{free / (1 << 30):.1f} GiB free",
+        next="" if level is Level.OK else "free some space, or set BIGTASK_HOME to another disk",
+    )
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(errors="replace")
+    except OSError:
+        return
+    yield judge_file_system(file_system(mounts, there.resolve()))
+
+
+def file_system(mounts: str, path: Path) -> str:
+    """The file system type that `path` lies on; `mounts` is /proc/self/mountinfo (see proc(5))."""
+    best, name = -1, "unknown"
+    for line in mounts.splitlines():
+        fields, _, rest = line.partition(" - ")
+        words = fields.split(" ")
+        if len(words) < 5 or not rest:
+            continue
+        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), words[4])
+        # Of two mounts on one place the later one is seen.
+        if path.is_relative_to(point) and len(point) >= best:
+            best, name = len(point), rest.split(" ")[0]
+    return name
+
+
+def judge_file_system(name: str) -> Finding:
+    if name in NETWORK_FILE_SYSTEMS:
+        return Finding(
+            area="file system",
+            level=Level.PROBLEM,
+            text=f"{name}, over a network: locks and synced writes can't be relied on there",
+            next="set BIGTASK_HOME to a folder on a local disk",
+        )
+    return Finding(area="file system", level=Level.OK, text=name)
+
+
+def _agents(agents: AgentTable) -> Iterator[Finding]:
+    usable = False
+    for agent in agents.values():
+        found = agent.availability()
+        usable = usable or found.usable
+        account = f" ({found.account})" if found.account else ""
+        yield Finding(
+            area=f"agent {agent.name}",
+            level=Level.OK if found.usable else Level.WARN,
+            text=found.detail + account,
+            next="" if found.usable else "bigtask agents",
+        )
+    if not usable:
+        yield Finding(
+            area="agents", level=Level.PROBLEM, text="none can work here", next="bigtask agents says why"
+        )
+
+
+def _templates(templates: Sequence[Listed]) -> Iterator[Finding]:
+    good = [listed for listed in templates if not listed.errors and listed.hidden_by is None]
+    yield Finding(area="templates", level=Level.OK, text=", ".join(listed.id for listed in good))
+    for listed in templates:
+        if listed.errors:
+            said = "; ".join(f"{pointer or '/'}: {sentence}" for pointer, sentence in listed.errors)
+            yield Finding(
+                area=f"template {listed.id}",
+                level=Level.WARN,
+                text=said,
+                next=f"correct {listed.path}" if listed.path else "",
+            )
+        elif listed.hidden_by is not None:
+            yield Finding(
+                area=f"template {listed.id}",
+                level=Level.WARN,
+                text=f"{listed.path} is hidden by the {listed.hidden_by} template of that name",
+                next="give it another id",
+            )
+
+
+def _variables(environ: Mapping[str, str]) -> Iterator[Finding]:
+    for name in sorted(name for name in environ if name.startswith("BIGTASK_")):
+        about = VARIABLES.get(name)
+        dangerous = name == faults.VARIABLE or about is None
+        yield Finding(
+            area=name,
+            level=Level.WARN if dangerous else Level.OK,
+            text=f"{environ[name]}: {about or 'not a setting of this version'}",
+            next=f"unset {name}" if dangerous else "",
+        )
+
+
+async def _runs(home: Home) -> list[Finding]:
+    found: list[Finding] = []
+    ended = worktrees = 0
+    try:
+        folders = list(home.folders())
+    except OSError as error:
+        text = f"{home.runs} can't be read: {error.strerror}"
+        return [Finding(area="run folders", level=Level.PROBLEM, text=text, next="set BIGTASK_HOME")]
+    for folder in folders:
+        run, unread = await _look(folder)
+        if unread is not None:
+            found.append(unread)
+            continue
+        assert run is not None
+        if run.outcome is not None:
+            ended += 1
+            worktrees += _worktrees(folder)
+        found += _left_over(folder, run)
+    about = f"{ended} ended" + (f", whose branches keep {_counted(worktrees)}" if worktrees else "")
+    return [*found, Finding(area="run folders", level=Level.OK, text=about)]
+
+
+async def _look(folder: RunFolder) -> tuple[Run | None, Finding | None]:
+    try:
+        return fold(folder.id, await access.read(folder)), None
+    except (BigtaskError, IllegalMove) as error:
+        text = str(error)
+    except OSError as error:
+        text = f"{folder.path} can't be read: {error.strerror}"
+    return None, Finding(
+        area=f"run {folder.id[-_ID_SHOWN:]}",
+        level=Level.WARN,
+        text=text,
+        next=f"the other runs are all right; this one lies in {folder.path}",
+    )
+
+
+def _left_over(folder: RunFolder, run: Run) -> Iterator[Finding]:
+    id = folder.id[-_ID_SHOWN:]
+    with reading(folder.lock) as free:
+        held = not free
+        if free and folder.socket.exists():
+            yield Finding(
+                area=f"run {id}",
+                level=Level.WARN,
+                text="its last process ended without a word and left its socket",
+                next=f"bigtask resume {id}" if run.outcome is None else f"rm {folder.socket}",
+            )
+    if held:
+        yield Finding(area=f"run {id}", level=Level.OK, text=f"held by {holder_of(folder.lock)}")
+    elif run.outcome is None and run.started and not run.paused:
+        yield Finding(
+            area=f"run {id}",
+            level=Level.WARN,
+            text="unfinished, and nobody carries it on",
+            next=f"bigtask resume {id}, or bigtask cancel {id}",
+        )
+    elif run.outcome is None:
+        yield Finding(
+            area=f"run {id}",
+            level=Level.OK,
+            text="paused" if run.paused else "not started",
+            next=f"bigtask {'resume' if run.paused else 'start'} {id}",
+        )
+
+
+def _worktrees(folder: RunFolder) -> int:
+    try:
+        return sum(path.is_dir() for path in (folder.path / "workspaces").iterdir())
+    except OSError:
+        return 0
+
+
+def _counted(worktrees: int) -> str:
+    return f"{worktrees} worktree" if worktrees == 1 else f"{worktrees} worktrees"
