@@ -7,18 +7,28 @@ A command that already holds changes nothing and succeeds; one that isn't possib
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from bigtask.core import edits as plan_edits
 from bigtask.core import events as e
 from bigtask.core import plan as plans
+from bigtask.core.dependents import skips
 from bigtask.core.edits import Edit, SetTask
-from bigtask.core.observations import Reported, reported, skips
+from bigtask.core.observations import Reported, continued, reported
 from bigtask.core.phases import intake
 from bigtask.core.run import Run, TaskRecord
-from bigtask.core.states import ENDED, FELL, AttemptState, Outcome, TaskState, WaitingKind
+from bigtask.core.states import ENDED, FELL, LIVE, AttemptState, Outcome, TaskState, WaitingKind
 from bigtask.core.status import ALLOWED, status
-from bigtask.core.values import RESERVED, Report, Value, Waiting
+from bigtask.core.values import (
+    AGGREGATION,
+    ANALYSIS,
+    PLANNING,
+    RESERVED,
+    VERIFICATION,
+    Report,
+    Value,
+    Waiting,
+)
 from bigtask.errors import Conflict, InvalidInput, InvalidPlan, NotFound, StaleRevision
 
 
@@ -126,7 +136,9 @@ def obey(run: Run, command: AnyCommand, *, resumable: Container[str] = ()) -> tu
             record = _task(run, command.task_id)
             if record.attempt is None or record.attempt.state is not AttemptState.PAUSED:
                 return ()
-            return _continue(record, resumable)
+            return (continued(record, resumable),)
+        case _:
+            assert_never(command)
 
 
 def require(run: Run, verb: str) -> None:
@@ -155,20 +167,24 @@ def _confirm(run: Run, command: Confirm) -> tuple[e.Happened, ...]:
     if command.revision is not None and command.revision != run.plan.revision:
         raise StaleRevision(given=command.revision, current=run.plan.revision)
     for id in command.modifications:
-        _task(run, id)
+        _planned(run, id)
     changes = tuple(
         SetTask(id=id, fields={"priority": wanted.priority})
         for id, wanted in command.modifications.items()
         if wanted.priority is not None
     )
     edited = _edit(run, run.plan.revision, changes, command.by) if changes else ()
-    skipped = tuple(
-        e.WorkerSkipped(task_id=id, reason="skipped at confirmation", by=command.by or "person")
+    by = command.by or "person"
+    skipped = [
+        event
         for id, wanted in command.modifications.items()
         if wanted.skip
-    )
+        for event in _skip(run, run.tasks[id], "skipped at confirmation", by)
+    ]
+    # What one of them reopens, another may skip.
+    skipped.sort(key=lambda event: isinstance(event, e.WorkerSkipped))
     revision = run.plan.revision + bool(edited)
-    return (*edited, e.Confirmed(revision=revision, by=command.by or "person"), *skipped)
+    return (*edited, e.Confirmed(revision=revision, by=by), *skipped)
 
 
 def _edit(run: Run, revision: int, edits: tuple[Edit, ...], by: str) -> tuple[e.Happened, ...]:
@@ -178,14 +194,26 @@ def _edit(run: Run, revision: int, edits: tuple[Edit, ...], by: str) -> tuple[e.
         raise StaleRevision(given=revision, current=run.plan.revision)
     for edit in edits:
         for id in plan_edits.touched(edit):
-            if _task(run, id).state in (TaskState.RUNNING, TaskState.INTEGRATING, TaskState.COMPLETED):
-                raise Conflict(f"task {id} is {run.tasks[id].state}: only tasks without a live or completed "
-                               "attempt can be edited", status=status(run))  # fmt: skip
+            _require_editable(run, _planned(run, id), edit)
     edited = plan_edits.apply(run.plan, edits)
     found = plans.problems(edited.tasks, run.settings)
     if found:
         raise InvalidPlan(found)
     return (e.PlanChanged(revision=revision, edits=edits, by=by),)
+
+
+def _require_editable(run: Run, record: TaskRecord, edit: Edit) -> None:
+    id = record.task.id
+    if record.state in _FIXED:
+        what = f"is {record.state}: only tasks without a live or completed attempt can be edited"
+    elif record.attempts and not isinstance(edit, SetTask):
+        what = "has been tried, and the run keeps what became of it: skip it instead"
+    else:
+        return
+    raise Conflict(f"task {id} {what}", status=status(run))
+
+
+_FIXED = frozenset({TaskState.RUNNING, TaskState.INTEGRATING, TaskState.COMPLETED, TaskState.PARTIAL})
 
 
 def _answer(run: Run, command: Answer) -> tuple[e.Happened, ...]:
@@ -236,12 +264,16 @@ def _by_hand(run: Run, record: TaskRecord, command: Answer) -> tuple[e.Happened,
     """A person wrote what the agent should have answered; the edge has checked it against the protocol."""
     if command.data is None or record.attempt is None:
         raise InvalidInput("an answer written by hand needs its data: --data FILE")
+    if record.task.id == PLANNING:
+        tasks = tuple(plans.task_from_answer(task) for task in command.data["tasks"])
+        found = plans.problems(tasks, run.settings)
+        if found:
+            raise InvalidPlan(found)
     attempt = record.attempt
     seen = Reported(
         task_id=record.task.id,
         attempt=attempt.number,
         report=Report(data=command.data, quality="edited"),
-        tools=attempt.tools,
     )
     return reported(run, record, seen, jitter=0.0)
 
@@ -264,18 +296,7 @@ def _resume(run: Run, command: Resume, resumable: Container[str]) -> tuple[e.Hap
     if not run.paused and not run.pausing:
         return ()
     resting = [r for r in run.all_records() if r.attempt and r.attempt.state is AttemptState.PAUSED]
-    continued = tuple(event for record in resting for event in _continue(record, resumable))
-    return (e.Resumed(by=command.by), *continued)
-
-
-def _continue(record: TaskRecord, resumable: Container[str]) -> tuple[e.Happened, ...]:
-    """Inside the interrupted session where the agent can, else as a new attempt."""
-    attempt = record.attempt
-    assert attempt is not None
-    who: dict[str, Any] = {"task_id": record.task.id, "attempt": attempt.number}
-    if attempt.session_id is not None and attempt.agent in resumable:
-        return (e.WorkerResumed(**who),)
-    return (e.WorkerLost(**who, reason="paused, and its agent can't continue a session"),)
+    return (e.Resumed(by=command.by), *(continued(record, resumable) for record in resting))
 
 
 def _cancel(run: Run, by: str) -> tuple[e.Happened, ...]:
@@ -299,18 +320,39 @@ def _retry(run: Run, command: Retry) -> tuple[e.Happened, ...]:
         if record.state not in ENDED and not _rests_for_review(record):
             return ()
         require(run, "retry")
+        _require_retry_of_use(run, record)
         return _reopen(run, record, command.by)
     require(run, "retry")
     fallen = [record for record in run.all_records() if record.state in FELL]
     return tuple({event.task_id: event for r in fallen for event in _reopen(run, r, command.by)}.values())
 
 
+def _require_retry_of_use(run: Run, record: TaskRecord) -> None:
+    id = record.task.id
+    if id in (ANALYSIS, PLANNING) and record.state is TaskState.COMPLETED:
+        raise Conflict(f"{id} is done and the run is built on it: edit the plan instead", status=status(run))
+    for other in record.task.dependencies:
+        if run.tasks[other].state in ENDED and not run.tasks[other].met:
+            raise Conflict(
+                f"{id} depends on {other}, which is {run.tasks[other].state}: retry that one, or skip it",
+                status=status(run),
+            )
+
+
 def _rests_for_review(record: TaskRecord) -> bool:
     return record.attempt is not None and record.attempt.state is AttemptState.NEEDS_REVIEW
 
 
-def _reopen(run: Run, record: TaskRecord, by: str) -> tuple[e.WorkerReopened, ...]:
-    """The task, and those that were skipped because of it."""
+def _reopen(run: Run, record: TaskRecord, by: str) -> tuple[e.WorkerLost | e.WorkerReopened, ...]:
+    """The task, and those that were skipped because of it. A phase that is looking at the merged work
+    looks again when that is done."""
+    looking = [id for id in (AGGREGATION, VERIFICATION) if id != record.task.id and id in run.reserved]
+    attempts = [(id, attempt) for id in looking if (attempt := run.reserved[id].attempt) is not None]
+    outdated = tuple(
+        e.WorkerLost(task_id=id, attempt=attempt.number, reason="tasks run again")
+        for id, attempt in attempts
+        if attempt.state in LIVE or attempt.state is AttemptState.PAUSED
+    )
     found = {record.task.id: None}
     stack = [record.task.id]
     while stack:
@@ -319,28 +361,37 @@ def _reopen(run: Run, record: TaskRecord, by: str) -> tuple[e.WorkerReopened, ..
             if other not in found and skipped.state is TaskState.SKIPPED and not skipped.by:
                 found[other] = None
                 stack.append(other)
-    return tuple(e.WorkerReopened(task_id=id, by=by) for id in found)
+    return (*outdated, *(e.WorkerReopened(task_id=id, by=by) for id in found))
+
+
+def _planned(run: Run, id: str) -> TaskRecord:
+    record = _task(run, id)
+    if id in RESERVED:
+        raise Conflict(f"{id} is a phase of the run: cancel the run instead", status=status(run))
+    return record
 
 
 def _cancel_task(run: Run, command: CancelTask) -> tuple[e.Happened, ...]:
-    record = _task(run, command.task_id)
-    if record.task.id in RESERVED:
-        raise Conflict(f"{record.task.id} is a phase of the run: cancel the run instead", status=status(run))
+    record = _planned(run, command.task_id)
     if record.state in ENDED:
         return ()
     return (_cancelled(record, command.by), *skips(run, record.task.id, "was cancelled"))
 
 
 def _skip_task(run: Run, command: SkipTask) -> tuple[e.Happened, ...]:
-    record = _task(run, command.task_id)
-    if record.task.id in RESERVED or record.state is TaskState.COMPLETED:
+    record = _planned(run, command.task_id)
+    if record.state is TaskState.COMPLETED:
         raise Conflict(f"{record.task.id} is {record.state}: it can't be skipped", status=status(run))
+    by = command.by or "person"
+    return _skip(run, record, f"skipped by {by}", by)
+
+
+def _skip(run: Run, record: TaskRecord, reason: str, by: str) -> tuple[e.Happened, ...]:
     if record.met:
         return ()
-    by = command.by or "person"
     before: tuple[e.Happened, ...] = ()
     if record.state in ENDED:
         before = _reopen(run, record, by)
     elif record.state in (TaskState.RUNNING, TaskState.INTEGRATING) and not _rests_for_review(record):
         before = (_cancelled(record, by),)
-    return (*before, e.WorkerSkipped(task_id=record.task.id, reason=f"skipped by {by}", by=by))
+    return (*before, e.WorkerSkipped(task_id=record.task.id, reason=reason, by=by))

@@ -13,6 +13,8 @@ from __future__ import annotations
 from bigtask.core.events import Happened, Paused
 from bigtask.core.phases import aggregation, analysis, ending, execution, intake, planning, verification
 from bigtask.core.run import Run
+from bigtask.core.states import Phase, TaskState
+from bigtask.core.values import RESERVED
 
 WAY = (
     intake.proceed,
@@ -32,17 +34,18 @@ def decide(run: Run, now: int) -> tuple[Happened, ...]:
         return ()
     if run.pausing:
         return () if run.live or run.integrating else (Paused(),)
-    for step in WAY:
-        events = step(run, now)
-        if events is not None:
-            return events
-    return ()
+    return next(events for step in WAY if (events := step(run, now)) is not None)
 
 
 def wakes_at(run: Run) -> int | None:
-    """When asking again makes sense although nothing has happened: the next retry is due, and may start."""
+    """When asking again makes sense although nothing has happened: the next retry is due, and may start.
+
+    A retry that is due but can't begin yet (paused, no slot, not its phase) wakes nobody: what frees it is
+    an event, and waking for it would never end.
+    """
     if run.outcome is not None or run.paused or run.pausing or len(run.live) >= run.settings.slots:
         return None
-    due = [r.not_before for r in run.reserved.values() if r.not_before]
-    queued = run.queue.next_due()
-    return min((*due, queued) if queued is not None else due, default=None)
+    if run.phase is Phase.WORKER_EXECUTION:
+        return run.queue.next_due()
+    record = next((run.reserved[id] for id in run.reserved if RESERVED[id] is run.phase), None)
+    return record.not_before or None if record is not None and record.state is TaskState.READY else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
@@ -81,6 +81,8 @@ def apply(plan: Plan, edits: Sequence[Edit]) -> Plan:
                 tasks = _merged(tasks, ids, task)
             case ReorderTasks(ids=ids):
                 tasks = {id: tasks[id] for id in (*ids, *(id for id in tasks if id not in ids))}
+            case _:
+                assert_never(edit)
     return Plan(revision=plan.revision + 1, tasks=tuple(tasks.values()))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bigtask.core import edits as plan_edits
+from bigtask.core import estimate
 from bigtask.core import events as e
 from bigtask.core import plan as plans
 from bigtask.core.queue import ReadyQueue
@@ -18,6 +19,8 @@ from bigtask.core.states import (
     ATTEMPT_MOVES,
     ENDED,
     LIVE,
+    NOT_BEGUN,
+    RESTING,
     TASK_MOVES,
     AttemptState,
     IllegalMove,
@@ -59,7 +62,7 @@ def evolve(run: Run, event: e.Event) -> None:
 def _move_task(run: Run, record: TaskRecord, state: TaskState, *, by: str = "") -> None:
     """Keeps everything that hangs on a task's state: counters, the queue, and who waits for it."""
     before = record.state
-    was_met, was_half_met = record.met, before is TaskState.PARTIAL
+    was_met, was_half_done = record.met, record.half_done
     require_move(TASK_MOVES, before, state)
     record.state, record.by = state, by
     id = record.task.id
@@ -69,21 +72,15 @@ def _move_task(run: Run, record: TaskRecord, state: TaskState, *, by: str = "") 
     run.counts[state] += 1
     if before is TaskState.READY:
         run.queue.discard(id)
-    elif before in _BUSY and state not in _BUSY:
-        run.queue.release(id)
     missing = was_met - record.met
-    half_met = (state is TaskState.PARTIAL) - was_half_met
+    half_met = record.half_done - was_half_done
     if missing or half_met:
         for dependent in run.dependents.get(id, ()):
             other = run.tasks[dependent]
             other.missing += missing
             other.half_met += half_met
-            if other.state in _NOT_BEGUN:
+            if other.state in NOT_BEGUN:
                 _rest(run, other)
-
-
-_BUSY = frozenset({TaskState.RUNNING, TaskState.INTEGRATING})
-_NOT_BEGUN = frozenset({TaskState.PENDING, TaskState.BLOCKED, TaskState.READY})
 
 
 def _rest(run: Run, record: TaskRecord, *, not_before: int = 0) -> None:
@@ -111,6 +108,8 @@ def _move_attempt(run: Run, id: str, attempt: Attempt, state: AttemptState, at: 
         return
     if run.live.get(id) == attempt.number:
         del run.live[id]
+    if state is not AttemptState.REPORTED:
+        run.queue.release(id)
     if state is not AttemptState.PAUSED:
         attempt.ended_at = at
 
@@ -147,8 +146,13 @@ def _tasks_ready(run: Run, data: e.TasksReady, at: int) -> None:
 def _plan_changed(run: Run, data: e.PlanChanged, at: int) -> None:
     assert run.plan is not None
     plan = plan_edits.apply(run.plan, data.edits)
+    for edit in data.edits:
+        if isinstance(edit, plan_edits.AddTask | plan_edits.MergeTasks):
+            # A new task, even where one of that id was skipped or cancelled before.
+            run.tasks.pop(edit.task.id, None)
     _set_plan(run, plan)
     run.warnings = plans.warnings(plan)
+    run.estimate = estimate.of(plan, run.settings)
 
 
 def _set_plan(run: Run, plan: Plan) -> None:
@@ -164,8 +168,8 @@ def _set_plan(run: Run, plan: Plan) -> None:
     for record in run.tasks.values():
         others = [run.tasks[id] for id in record.task.dependencies]
         record.missing = sum(not other.met for other in others)
-        record.half_met = sum(other.state is TaskState.PARTIAL for other in others)
-        if record.state in _NOT_BEGUN:
+        record.half_met = sum(other.half_done for other in others)
+        if record.state in NOT_BEGUN:
             record.state = TaskState.PENDING
         run.counts[record.state] += 1
     for record in run.tasks.values():
@@ -216,6 +220,8 @@ def _paused(run: Run, data: e.Paused, at: int) -> None:
 
 
 def _resumed(run: Run, data: e.Resumed, at: int) -> None:
+    if run.pausing:
+        run.overtaken = dict(run.live)
     run.paused, run.pausing, run.pausing_now = False, False, False
 
 
@@ -270,11 +276,8 @@ def _spawned(run: Run, data: e.WorkerSpawned, at: int) -> None:
 def _retire(run: Run, record: TaskRecord, at: int) -> None:
     """An attempt that only rested is replaced by the next one."""
     attempt = record.attempt
-    if attempt is not None and attempt.state in _RESTING:
+    if attempt is not None and attempt.state in RESTING:
         _move_attempt(run, record.task.id, attempt, AttemptState.SUPERSEDED, at)
-
-
-_RESTING = frozenset({AttemptState.PAUSED, AttemptState.NEEDS_REVIEW, AttemptState.QUARANTINED})
 
 
 def _worker_started(run: Run, data: e.WorkerStarted, at: int) -> None:
@@ -287,6 +290,8 @@ def _worker_started(run: Run, data: e.WorkerStarted, at: int) -> None:
 def _worker_progress(run: Run, data: e.WorkerProgress, at: int) -> None:
     _, attempt = _find(run, data.task_id, data.attempt)
     attempt.percent, attempt.action = data.percent, data.action
+    if attempt.state in (AttemptState.LIMITED, AttemptState.STALLED):
+        _move_attempt(run, data.task_id, attempt, AttemptState.RUNNING, at)
 
 
 def _reported(run: Run, data: e.WorkerReported, at: int) -> None:
@@ -299,8 +304,11 @@ def _reported(run: Run, data: e.WorkerReported, at: int) -> None:
 
 
 def _account(run: Run, attempt: Attempt, usage: Usage, tools: Mapping[str, int]) -> None:
-    attempt.usage, attempt.tools = usage, tools
-    run.used = run.used + usage
+    """A later figure replaces an earlier one; an event that brings none leaves it."""
+    if usage != Usage():
+        run.used = run.used + (usage - attempt.usage)
+        attempt.usage = usage
+    attempt.tools = tools or attempt.tools
 
 
 def _reasked(run: Run, data: e.WorkerReasked, at: int) -> None:
@@ -319,15 +327,21 @@ def _worker_merged(run: Run, data: e.WorkerMerged, at: int) -> None:
 
 
 def _end(
-    run: Run, data: e.WorkerEvent, at: int, attempt_state: AttemptState, task_state: TaskState | None
-) -> Attempt:
+    run: Run,
+    data: e.WorkerEvent,
+    at: int,
+    attempt_state: AttemptState,
+    task_state: TaskState | None,
+    *,
+    by: str = "",
+) -> tuple[TaskRecord, Attempt]:
     record, attempt = _find(run, data.task_id, data.attempt)
     _move_attempt(run, data.task_id, attempt, attempt_state, at)
     run.integrating.pop(data.task_id, None)
     _withdraw(run, data.task_id)
     if task_state is not None:
-        _move_task(run, record, task_state)
-    return attempt
+        _move_task(run, record, task_state, by=by)
+    return record, attempt
 
 
 def _withdraw(run: Run, id: str) -> None:
@@ -341,11 +355,7 @@ def _worker_completed(run: Run, data: e.WorkerCompleted, at: int) -> None:
 
 
 def _worker_partial(run: Run, data: e.WorkerPartial, at: int) -> None:
-    record, attempt = _find(run, data.task_id, data.attempt)
-    _move_attempt(run, data.task_id, attempt, AttemptState.PARTIAL, at)
-    run.integrating.pop(data.task_id, None)
-    _withdraw(run, data.task_id)
-    _move_task(run, record, TaskState.PARTIAL, by=data.by)
+    record, _ = _end(run, data, at, AttemptState.PARTIAL, TaskState.PARTIAL, by=data.by)
     record.reason = data.reason
 
 
@@ -353,22 +363,26 @@ def _ended(
     attempt_state: AttemptState, task_state: TaskState | None, *, uses_up_a_retry: bool
 ) -> Callable[[Run, Any, int], None]:
     def meaning(run: Run, data: e.AttemptEnded, at: int) -> None:
-        was_reported = run.integrating.get(data.task_id) == data.attempt
-        attempt = _end(run, data, at, attempt_state, task_state)
-        record, _ = _find(run, data.task_id, data.attempt)
+        record, attempt = _end(run, data, at, attempt_state, task_state)
         attempt.reason = record.reason = data.reason
         record.failures += uses_up_a_retry
-        if not was_reported:
-            _account(run, attempt, data.usage, data.tools)
+        _account(run, attempt, data.usage, data.tools)
 
     return meaning
 
 
+def _needs_review(run: Run, data: e.WorkerNeedsReview, at: int) -> None:
+    _ended(AttemptState.NEEDS_REVIEW, None, uses_up_a_retry=False)(run, data, at)
+    record, _ = _find(run, data.task_id, data.attempt)
+    if record.state is TaskState.INTEGRATING:
+        _move_task(run, record, TaskState.RUNNING)
+
+
 def _lost(run: Run, data: e.WorkerLost, at: int) -> None:
-    attempt = _end(run, data, at, AttemptState.LOST, None)
+    record, attempt = _end(run, data, at, AttemptState.LOST, None)
     attempt.reason = data.reason
     _account(run, attempt, data.usage, data.tools)
-    _rest(run, _find(run, data.task_id, data.attempt)[0])
+    _rest(run, record)
 
 
 def _superseded(run: Run, data: e.WorkerSuperseded, at: int) -> None:
@@ -428,6 +442,8 @@ def _skipped(run: Run, data: e.WorkerSkipped, at: int) -> None:
 def _worker_paused(run: Run, data: e.WorkerPaused, at: int) -> None:
     _, attempt = _find(run, data.task_id, data.attempt)
     _move_attempt(run, data.task_id, attempt, AttemptState.PAUSED, at)
+    run.overtaken.pop(data.task_id, None)
+    _account(run, attempt, data.usage, data.tools)
     _withdraw(run, data.task_id)
 
 
@@ -478,7 +494,7 @@ _MEANING: dict[type[e.Happened], Callable[[Run, Any, int], None]] = {
     e.WorkerCrashed: _ended(AttemptState.CRASHED, TaskState.FAILED, uses_up_a_retry=True),
     e.WorkerLost: _lost,
     e.WorkerSuperseded: _superseded,
-    e.WorkerNeedsReview: _ended(AttemptState.NEEDS_REVIEW, None, uses_up_a_retry=False),
+    e.WorkerNeedsReview: _needs_review,
     e.WorkerReopened: _reopened,
     e.WorkerRetrying: _retrying,
     e.WorkerCancelled: _worker_cancelled,

@@ -6,15 +6,16 @@ late one says is refused in the same step that would have recorded it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bigtask.core import dependents
 from bigtask.core import events as e
 from bigtask.core.phases import aggregation, analysis, planning, verification
 from bigtask.core.retry import delay_ms
 from bigtask.core.run import Run, TaskRecord
-from bigtask.core.states import ATTEMPT_MOVES, AttemptState, TaskState, WaitingKind
+from bigtask.core.states import ATTEMPT_MOVES, RESTING, AttemptState, WaitingKind
 from bigtask.core.values import (
     AGGREGATION,
     ANALYSIS,
@@ -155,26 +156,41 @@ READ: dict[str, Callable[[Run, Report], tuple[e.Happened, ...]]] = {
 }
 
 
-def observe(run: Run, seen: Observation, *, jitter: float) -> tuple[e.Happened, ...]:
-    """The events that `seen` leads to; none for what has no meaning any more. `jitter` in [0, 1)."""
+def observe(
+    run: Run, seen: Observation, *, jitter: float, resumable: Container[str] = ()
+) -> tuple[e.Happened, ...]:
+    """The events that `seen` leads to; none for what has no meaning any more. `jitter` in [0, 1);
+    `resumable` names the agents that can continue a session."""
     record = run.record(seen.task_id)
     if record is None or not 1 <= seen.attempt <= len(record.attempts):
         return ()
-    integrating = isinstance(seen, Checked | Integrated | Conflicted | Refused)
-    gate = run.integrating if integrating else run.live
-    if gate.get(seen.task_id) != seen.attempt and not _checks_before_verdict(run, seen):
+    if not may_report(run, seen):
         return _late(record, seen)
+    if isinstance(seen, Interrupted):
+        return _interrupted(run, record, seen, resumable)
     return _follow(run, record, seen, jitter)
 
 
-def _checks_before_verdict(run: Run, seen: Observation) -> bool:
-    """Verification's commands run before its session, while its attempt is live."""
-    return isinstance(seen, Checked) and run.is_live(seen.task_id, seen.attempt)
+def may_report(run: Run, seen: Observation) -> bool:
+    """The gate: of the work of its session only the live attempt, of its merge only the one being merged."""
+    merging = run.integrating.get(seen.task_id) == seen.attempt
+    match seen:
+        case Integrated() | Conflicted() | Refused():
+            return merging
+        case Checked():
+            # Verification's commands run before its session, while its attempt is live.
+            return merging or run.is_live(seen.task_id, seen.attempt)
+        case _:
+            return run.is_live(seen.task_id, seen.attempt)
 
 
 def _late(record: TaskRecord, seen: Observation) -> tuple[e.Happened, ...]:
     state = record.attempts[seen.attempt - 1].state
-    if not isinstance(seen, Reported) or AttemptState.SUPERSEDED not in ATTEMPT_MOVES[state]:
+    if (
+        not isinstance(seen, Reported)
+        or state in RESTING
+        or AttemptState.SUPERSEDED not in ATTEMPT_MOVES[state]
+    ):
         return ()
     return (
         e.WorkerSuperseded(
@@ -228,8 +244,6 @@ def _follow(run: Run, record: TaskRecord, seen: Observation, jitter: float) -> t
             kind = _FALLS[type(seen)]
             end = kind(**who, reason=seen.reason, usage=seen.usage, tools=seen.tools)
             return (end, *_after_fall(run, record, jitter))
-        case Interrupted():
-            return (e.WorkerPaused(**who, usage=seen.usage, tools=seen.tools),)
         case Checked():
             return (e.WorkerChecked(**who, results=seen.results),)
         case Integrated():
@@ -250,6 +264,25 @@ def _follow(run: Run, record: TaskRecord, seen: Observation, jitter: float) -> t
             return (e.WorkerFailed(**who, reason=seen.reason), *_after_fall(run, record, jitter))
         case _:
             raise AssertionError(f"nothing says what {type(seen).__name__} means")
+
+
+def _interrupted(
+    run: Run, record: TaskRecord, seen: Interrupted, resumable: Container[str]
+) -> tuple[e.Happened, ...]:
+    paused = e.WorkerPaused(task_id=seen.task_id, attempt=seen.attempt, usage=seen.usage, tools=seen.tools)
+    if run.pausing or run.overtaken.get(seen.task_id) != seen.attempt:
+        return (paused,)
+    return (paused, continued(record, resumable))
+
+
+def continued(record: TaskRecord, resumable: Container[str]) -> e.WorkerResumed | e.WorkerLost:
+    """Inside the interrupted session where the agent can, else as a new attempt."""
+    attempt = record.attempt
+    assert attempt is not None
+    who: dict[str, Any] = {"task_id": record.task.id, "attempt": attempt.number}
+    if attempt.session_id is not None and attempt.agent in resumable:
+        return e.WorkerResumed(**who)
+    return e.WorkerLost(**who, reason="paused, and its agent can't continue a session")
 
 
 _FALLS: dict[type[Observation], type[e.AttemptEnded]] = {
@@ -293,19 +326,7 @@ def _settled(run: Run, record: TaskRecord, report: Report, who: dict[str, Any]) 
         return (e.WorkerCompleted(**who),)
     by = "template" if run.settings.accept_partial else ""
     partial = e.WorkerPartial(**who, reason=report.summary, by=by)
-    dependents = run.dependents.get(record.task.id, ())
-    if by or not dependents:
-        return (partial,)
-    waiting = Waiting(
-        id=f"w{run.asked + 1}",
-        kind=WaitingKind.QUESTION,
-        question=f"{record.task.id} is only partly done: let the {len(dependents)} that depend on it "
-        "build on it, try it again, or skip them?",
-        options=("accept", "retry", "skip"),
-        task_id=record.task.id,
-        attempt=who["attempt"],
-    )
-    return (partial, e.WaitingRaised(waiting=waiting))
+    return (partial,) if by else (partial, *dependents.ask(run, record.task.id, who["attempt"]))
 
 
 def _unusable(run: Run, seen: Unusable, who: dict[str, Any]) -> tuple[e.Happened, ...]:
@@ -349,19 +370,4 @@ def _after_fall(run: Run, record: TaskRecord, jitter: float) -> tuple[e.Happened
     delay = delay_ms(record, run.settings, jitter=jitter)
     if delay is not None:
         return (e.WorkerRetrying(task_id=id, attempt=len(record.attempts) + 1, delay_ms=delay),)
-    return skips(run, id, "failed")
-
-
-def skips(run: Run, id: str, what: str, *, by: str = "") -> tuple[e.WorkerSkipped, ...]:
-    """Everything that can't begin without `id`, directly or through others."""
-    found: dict[str, None] = {}
-    stack = [id]
-    while stack:
-        for other in run.dependents.get(stack.pop(), ()):
-            if other not in found and run.tasks[other].state in _NOT_BEGUN:
-                found[other] = None
-                stack.append(other)
-    return tuple(e.WorkerSkipped(task_id=other, reason=f"{id} {what}", by=by) for other in found)
-
-
-_NOT_BEGUN = frozenset({TaskState.PENDING, TaskState.BLOCKED, TaskState.READY})
+    return dependents.skips(run, id, "failed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from bigtask.core.values import Check, Plan, Settings, Task
@@ -32,12 +33,17 @@ def task_from_answer(data: Mapping[str, Any]) -> Task:
     )
 
 
+def lies_inside(path: str) -> bool:
+    """Whether a scope entry, relative to the run's directory, can't point out of it."""
+    return not path.startswith("/") and ".." not in path.split("/") and "\0" not in path
+
+
 def problems(
     tasks: Sequence[Task],
     settings: Settings,
     *,
     agents: Iterable[str] | None = None,
-    inside: Callable[[str], bool] = lambda path: True,
+    inside: Callable[[str], bool] = lies_inside,
 ) -> tuple[str, ...]:
     """Why the tasks can't be a plan, as sentences, all of them. `inside` says of a scope whether it lies
     in the run's directory; `agents` are the names that exist."""
@@ -182,19 +188,23 @@ def overlapping_pairs(tasks: Sequence[Task], *, limit: int) -> list[tuple[str, s
 
     Only direct dependencies are looked at: being over-careful costs some waiting, never a conflict.
     """
-    by_area: dict[Area, list[Task]] = {}
+    at: dict[Area, list[Task]] = {}
+    below: dict[Area, list[Task]] = {}
     found: dict[tuple[str, str], None] = {}
     for task in tasks:
         mine = areas(task)
         for area in mine:
-            for depth in range(len(area) + 1):
-                for other in by_area.get(area[:depth], ()):
-                    if len(found) < limit and other.id != task.id and other.id not in task.dependencies:
-                        found[other.id, task.id] = None
-            if len(found) >= limit:
-                return list(found)
+            above = (at.get(area[:depth], ()) for depth in range(len(area) + 1))
+            for other in chain(*above, below.get(area, ())):
+                if other.id in task.dependencies or task.id in other.dependencies:
+                    continue
+                found[other.id, task.id] = None
+                if len(found) == limit:
+                    return list(found)
         for area in mine:
-            by_area.setdefault(area, []).append(task)
+            at.setdefault(area, []).append(task)
+            for depth in range(len(area)):
+                below.setdefault(area[:depth], []).append(task)
     return list(found)
 
 

@@ -12,17 +12,17 @@ from bigtask.core.values import RESERVED
 def recover(run: Run, *, resumable: Container[str] = ()) -> tuple[Happened, ...]:
     """Attempts that were under way go on in their session where the agent can; the others are lost and
     come again under a new number. Reported work needs nothing: it is on its way into the merge."""
-    if not run.live:
+    held = run.queue.next_due() is not None or any(record.not_before for record in run.reserved.values())
+    if not run.live and not held:
         return ()
     events: list[Happened] = []
     lost = 0
     for id, number in run.live.items():
         attempt = run.live_attempt(id)
         if attempt is not None and attempt.session_id is not None and attempt.agent in resumable:
-            events += (
-                WorkerPaused(task_id=id, attempt=number, usage=attempt.usage, tools=attempt.tools),
-                WorkerResumed(task_id=id, attempt=number),
-            )
+            events.append(WorkerPaused(task_id=id, attempt=number, usage=attempt.usage, tools=attempt.tools))
+            if not run.pausing:
+                events.append(WorkerResumed(task_id=id, attempt=number))
         else:
             lost += 1
             events.append(WorkerLost(task_id=id, attempt=number, reason="the process that ran it ended"))

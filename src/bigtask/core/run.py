@@ -72,6 +72,11 @@ class TaskRecord:
         return self.attempts[-1] if self.attempts else None
 
     @property
+    def half_done(self) -> bool:
+        """Partly done, and nobody has said yet that others may build on it."""
+        return self.state is TaskState.PARTIAL and not self.by
+
+    @property
     def met(self) -> bool:
         """Whether dependents may build on it."""
         return self.state is TaskState.COMPLETED or (
@@ -114,13 +119,15 @@ class Run:
     """Attempt number by task id, for the attempts that hold a slot."""
     integrating: dict[str, int] = field(default_factory=dict)
     """Likewise for attempts whose reported work is being checked and merged."""
+    overtaken: dict[str, int] = field(default_factory=dict)
+    """Likewise for attempts that a pause was still interrupting when the run was resumed."""
     dependents: dict[str, list[str]] = field(default_factory=dict)
     rank: dict[str, Rank] = field(default_factory=dict)
     areas: dict[str, tuple[Area, ...]] = field(default_factory=dict)
     """Where tasks may write; a task that says nothing of it has no entry."""
     queue: ReadyQueue = field(default_factory=ReadyQueue)
     used: Usage = field(default_factory=Usage)
-    """Of all ended attempts together."""
+    """Of all attempts together, as far as they have said."""
 
     @property
     def settings(self) -> Settings:

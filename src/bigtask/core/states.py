@@ -109,25 +109,29 @@ LIVE = frozenset(
 )
 """An attempt in one of these holds a slot and, somewhere, a session."""
 
+RESTING = frozenset({AttemptState.PAUSED, AttemptState.NEEDS_REVIEW, AttemptState.QUARANTINED})
+"""An attempt in one of these holds no slot, and its task isn't over: somebody has to say how it goes on."""
+
+NOT_BEGUN = frozenset({TaskState.PENDING, TaskState.BLOCKED, TaskState.READY})
+"""A task in one of these waits: for what it depends on, or to be started."""
+
 _T = TaskState
-_NOT_BEGUN = {_T.READY, _T.PENDING, _T.BLOCKED}
 
 TASK_MOVES: dict[TaskState, frozenset[TaskState]] = {
     _T.PENDING: frozenset({_T.READY, _T.BLOCKED, _T.CANCELLED, _T.SKIPPED}),
     _T.BLOCKED: frozenset({_T.READY, _T.PENDING, _T.CANCELLED, _T.SKIPPED}),
     _T.READY: frozenset({_T.RUNNING, _T.PENDING, _T.BLOCKED, _T.CANCELLED, _T.SKIPPED}),
-    _T.RUNNING: frozenset({*_NOT_BEGUN, _T.INTEGRATING, *ENDED}),
-    _T.INTEGRATING: frozenset({*_NOT_BEGUN, _T.RUNNING, *ENDED}),
-    _T.COMPLETED: frozenset(_NOT_BEGUN),
-    _T.PARTIAL: frozenset({*_NOT_BEGUN, _T.PARTIAL}),
-    _T.FAILED: frozenset({*_NOT_BEGUN, _T.SKIPPED}),
-    _T.TIMEOUT: frozenset({*_NOT_BEGUN, _T.SKIPPED}),
-    _T.CANCELLED: frozenset({*_NOT_BEGUN, _T.SKIPPED}),
-    _T.SKIPPED: frozenset(_NOT_BEGUN),
+    _T.RUNNING: frozenset({*NOT_BEGUN, _T.INTEGRATING, *ENDED}),
+    _T.INTEGRATING: frozenset({*NOT_BEGUN, _T.RUNNING, *ENDED}),
+    _T.COMPLETED: NOT_BEGUN,
+    _T.PARTIAL: frozenset({*NOT_BEGUN, _T.PARTIAL}),
+    _T.FAILED: frozenset({*NOT_BEGUN, _T.SKIPPED}),
+    _T.TIMEOUT: frozenset({*NOT_BEGUN, _T.SKIPPED}),
+    _T.CANCELLED: frozenset({*NOT_BEGUN, _T.SKIPPED}),
+    _T.SKIPPED: NOT_BEGUN,
 }
 
 _A = AttemptState
-_INTERRUPTED = {_A.WAITING, _A.LIMITED, _A.STALLED, _A.PAUSED}
 _ATTEMPT_ENDS = {
     _A.FAILED,
     _A.TIMEOUT,
@@ -137,13 +141,15 @@ _ATTEMPT_ENDS = {
     _A.QUARANTINED,
     _A.NEEDS_REVIEW,
 }
+# What an agent meets while it works comes in any order and may come twice.
+_FROM_LIVE = frozenset({*(LIVE - {_A.SPAWNING}), _A.PAUSED, _A.REPORTED, *_ATTEMPT_ENDS})
 
 ATTEMPT_MOVES: dict[AttemptState, frozenset[AttemptState]] = {
-    _A.SPAWNING: frozenset({_A.RUNNING, _A.PAUSED, _A.REPORTED, *_ATTEMPT_ENDS}),
-    _A.RUNNING: frozenset({*_INTERRUPTED, _A.REPORTED, *_ATTEMPT_ENDS}),
-    _A.WAITING: frozenset({_A.RUNNING, _A.PAUSED, _A.REPORTED, *_ATTEMPT_ENDS}),
-    _A.LIMITED: frozenset({_A.RUNNING, _A.PAUSED, *_ATTEMPT_ENDS}),
-    _A.STALLED: frozenset({_A.RUNNING, _A.PAUSED, _A.REPORTED, *_ATTEMPT_ENDS}),
+    _A.SPAWNING: _FROM_LIVE,
+    _A.RUNNING: _FROM_LIVE,
+    _A.WAITING: _FROM_LIVE,
+    _A.LIMITED: _FROM_LIVE,
+    _A.STALLED: _FROM_LIVE,
     _A.PAUSED: frozenset({_A.SPAWNING, _A.SUPERSEDED, *_ATTEMPT_ENDS}),
     _A.REPORTED: frozenset({_A.COMPLETED, _A.PARTIAL, *_ATTEMPT_ENDS}),
     _A.COMPLETED: frozenset(),

@@ -146,6 +146,13 @@ class Usage(Value):
             cost_usd=self.cost_usd + other.cost_usd,
         )
 
+    def __sub__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens - other.input_tokens,
+            output_tokens=self.output_tokens - other.output_tokens,
+            cost_usd=self.cost_usd - other.cost_usd,
+        )
+
 
 class Report(Value):
     """An accepted answer. `quality` says how it was read: `strict`, `repaired` or `edited` (by a person)."""

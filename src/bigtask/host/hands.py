@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from bigtask.core.phases.intake import includes_changes
 from bigtask.core.run import Run
 from bigtask.core.states import AttemptState
 from bigtask.core.values import RESERVED, VERIFICATION, Check, CheckResult, Evidence
-from bigtask.errors import BigtaskError
+from bigtask.errors import BigtaskError, NotFound
 from bigtask.host.attempt import AttemptRun, Controls
 from bigtask.host.briefing import Briefer, Briefing, claims
 from bigtask.host.home import RunFolder
@@ -27,11 +28,25 @@ from bigtask.host.transcript import Transcript
 from bigtask.process import minimal_env, run
 from bigtask.sink import Redact, log, nothing_secret
 from bigtask.templates.template import Template
+from bigtask.workspaces import names
 from bigtask.workspaces.run_workspaces import RunWorkspaces
 from bigtask.workspaces.values import Conflicted, Workspace
 
 _CHECK_TIMEOUT_S = 600.0
 _CHECK_OUTPUT = 8_000
+
+_OVER = frozenset(
+    {
+        AttemptState.COMPLETED,
+        AttemptState.FAILED,
+        AttemptState.TIMEOUT,
+        AttemptState.CRASHED,
+        AttemptState.LOST,
+        AttemptState.CANCELLED,
+        AttemptState.SUPERSEDED,
+    }
+)
+"""What is in such an attempt's worktree is merged, or nobody's any more."""
 
 
 @dataclass(slots=True)
@@ -81,7 +96,15 @@ class Hands:
 
     @property
     def resumable(self) -> frozenset[str]:
-        return frozenset(name for name, agent in self._agents.items() if agent.traits.can_resume)
+        """Of the agents that the run has used, by name: a table makes some of them only when asked."""
+        used = {record.attempt.agent for record in self._run.all_records() if record.attempt is not None}
+        return frozenset(name for name in used if self._resumes(name))
+
+    def _resumes(self, name: str) -> bool:
+        try:
+            return name in self._agents and self._agents[name].traits.can_resume
+        except BigtaskError:
+            return False
 
     def act(self, happened: e.Happened) -> None:
         """What a recorded event demands of the world."""
@@ -111,6 +134,14 @@ class Hands:
                 self._release(happened.task_id, happened.attempt)
             case _:
                 pass
+
+    def tidy(self) -> None:
+        """Gives up the worktrees of ended attempts that an earlier holder had no time for."""
+        for record in self._run.tasks.values():
+            for attempt in record.attempts:
+                name = names.folder(self._run.id, record.task.id, attempt.number)
+                if attempt.state in _OVER and (self._folder.path / "workspaces" / name).exists():
+                    self._release(record.task.id, attempt.number)
 
     def stop(self) -> None:
         """Ends every session here; what they were doing is found lost by the next holder."""
@@ -144,7 +175,11 @@ class Hands:
         record = self._run.record(task_id)
         assert record is not None
         assert record.attempt is not None
-        return self._agents[record.attempt.agent]
+        try:
+            return self._agents[record.attempt.agent]
+        except KeyError:
+            known = ", ".join(self._agents)
+            raise NotFound(f"there is no agent {record.attempt.agent!r}: choose one of {known}") from None
 
     def _deliver(self, waiting_id: str, answer: str) -> None:
         question = self._questions.pop(waiting_id, None)
@@ -185,7 +220,7 @@ class Hands:
         record = self._run.record(id)
         assert record is not None
         assert record.attempt is not None
-        workspace = await self._workspace(id, number)
+        workspace = await self._workspace(id, number, resumed=record.attempt.session_id is not None)
         await self._pace(agent)
         if id == VERIFICATION and self._run.settings.commands:
             commands = [Check(command=command) for command in self._run.settings.commands]
@@ -205,7 +240,7 @@ class Hands:
         attempt = AttemptRun(briefing, agent, opening, transcript, controls, self.tell)
         return await attempt.carry_out(branch=workspace.branch or None)
 
-    async def _workspace(self, task_id: str, number: int) -> Workspace:
+    async def _workspace(self, task_id: str, number: int, *, resumed: bool) -> Workspace:
         if self._run.settings.isolation == "none":
             tmp = self._folder.path / "tmp"
             tmp.mkdir(exist_ok=True)
@@ -213,6 +248,11 @@ class Hands:
         await self.prepare()
         if task_id in RESERVED:
             return self.workspaces.integration
+        if resumed:
+            # To acquire a workspace of an earlier holder puts what isn't committed aside, and the session
+            # that goes on in it has written that.
+            with suppress(NotFound):
+                await self.workspaces.commit(task_id, number, "Before an interruption\n")
         return await self.workspaces.acquire(task_id, number)
 
     async def prepare(self) -> None:
@@ -241,8 +281,9 @@ class Hands:
         assert attempt.report is not None
         try:
             await self.prepare()
-            workspace = await self.workspaces.acquire(task_id, number)
+            # First the commit: to acquire a workspace of an earlier holder puts what isn't committed aside.
             commit = await self.workspaces.commit(task_id, number, f"{record.task.title}\n")
+            workspace = await self.workspaces.acquire(task_id, number)
             checks = [check for check in record.task.checks if check.command is not None]
             results = await self._run_checks(checks, workspace)
             if results:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from bigtask.core import ledger
 from bigtask.core.commands import AnyCommand, obey
 from bigtask.core.decide import decide, wakes_at
-from bigtask.core.events import Event, Happened, Progress, WorkerResumed
+from bigtask.core.events import Event, Happened, Progress
 from bigtask.core.evolve import evolve
 from bigtask.core.observations import Observation, observe
 from bigtask.core.recovery import recover, to_integrate
@@ -149,6 +149,7 @@ class Holder:
         waiting_to_merge = to_integrate(self.run)
         self._settle(events)
         await self._append(events)
+        self.hands.tidy()
         for id, number in waiting_to_merge.items():
             self.hands.integrate(id, number)
         for event in events:
@@ -167,6 +168,7 @@ class Holder:
     async def _turn(self) -> None:
         events: list[Event] = []
         answered: list[tuple[asyncio.Future[int], BigtaskError | None]] = []
+        taken = tuple(self._inbox)
         while self._inbox:
             item = self._inbox.popleft()
             match item:
@@ -186,7 +188,12 @@ class Holder:
         else:
             self._settle(events)
             self._tell_progress(events)
-        await self._append(events)
+        try:
+            await self._append(events)
+        except BaseException:
+            for item in taken:
+                _refuse(item)
+            raise
         for done, problem in answered:
             if done.done():
                 continue
@@ -213,8 +220,7 @@ class Holder:
         """A pause is complete at once, since nothing is under way here: what a dead holder left rests until
         somebody resumes the run. Everything else is left as it is."""
         if self.run.pausing:
-            found = recover(self.run, resumable=self.hands.resumable)
-            self._fold([data for data in found if not isinstance(data, WorkerResumed)], events)
+            self._fold(recover(self.run, resumable=self.hands.resumable), events)
             self._settle(events)
 
     def _tell_progress(self, events: list[Event]) -> None:

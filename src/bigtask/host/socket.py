@@ -118,7 +118,7 @@ class SocketLink:
             writer.write((request if isinstance(request, bytes) else json.dumps(request).encode()) + b"\n")
             await writer.drain()
             line = await reader.readline()
-        if not line:
+        if not line.endswith(b"\n"):
             raise HolderGone("the process that held the run ended before it answered")
         answer = json.loads(line)
         if "error" in answer:
@@ -156,7 +156,8 @@ class SocketLink:
         async with self._connection() as (reader, writer):
             writer.write(json.dumps({"verb": "follow", "after": after, "stay": stay}).encode() + b"\n")
             await writer.drain()
-            while line := await reader.readline():
+            # A holder that is killed leaves the beginning of a line.
+            while (line := await reader.readline()).endswith(b"\n"):
                 row = json.loads(line)
                 if "end" in row:
                     return

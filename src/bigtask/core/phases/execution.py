@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bigtask.core.dependents import stuck
 from bigtask.core.events import Happened, PhaseChanged
 from bigtask.core.phases.reserved import spawned
 from bigtask.core.plan import overlap
@@ -20,7 +21,7 @@ def proceed(run: Run, now: int) -> tuple[Happened, ...] | None:
         id = run.queue.peek(now, lambda task_id: _clash(run, task_id))
         if id is not None:
             return (spawned(run, id),)
-    return ()
+    return () if run.live or run.integrating else stuck(run)
 
 
 def _clash(run: Run, id: str) -> str | None:

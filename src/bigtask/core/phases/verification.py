@@ -6,6 +6,8 @@ execution and merging like any other.
 
 from __future__ import annotations
 
+from itertools import chain, count
+
 from bigtask.core.edits import AddTask, Edit
 from bigtask.core.events import Happened, PhaseChanged, PlanChanged, WorkerReopened
 from bigtask.core.phases import reserved
@@ -48,11 +50,12 @@ def _repair_round(run: Run) -> tuple[Happened, ...]:
         issue for issue in run.verdict.data.get("issues", ()) if issue.get("severity", "error") == "error"
     ]
     edits: list[Edit] = [
-        AddTask(task=_repair(f"fix-{number}-{index}", issue)) for index, issue in enumerate(errors, 1)
+        AddTask(task=_repair(_unused(run, f"fix-{number}-{index}"), issue))
+        for index, issue in enumerate(errors, 1)
     ] or [
         AddTask(
             task=Task(
-                id=f"fix-{number}",
+                id=_unused(run, f"fix-{number}"),
                 title="Repair what verification found",
                 description=run.verdict.summary or "The verification commands failed.",
                 priority=1,
@@ -64,6 +67,11 @@ def _repair_round(run: Run) -> tuple[Happened, ...]:
         PhaseChanged(phase=Phase.WORKER_EXECUTION, round=number),
         WorkerReopened(task_id=VERIFICATION, by="autoFix"),
     )
+
+
+def _unused(run: Run, id: str) -> str:
+    """Planners call tasks `fix-1` too."""
+    return next(name for name in chain([id], (f"{id}-{n}" for n in count(2))) if name not in run.tasks)
 
 
 def _repair(id: str, issue: dict[str, object]) -> Task:
