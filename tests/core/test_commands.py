@@ -460,6 +460,22 @@ def test_a_retry_gives_back_the_automatic_ones():
     assert world.state("a") is TaskState.READY
 
 
+def test_a_task_whose_dependencies_are_met_is_retried_alone():
+    world = started(task("a"), task("b", "a"), max_retries=0).complete("a").fall("b")
+    world.ask(c.Retry(task_id="b"))
+    assert world.states() == {"a": "completed", "b": "running"}
+
+
+def test_the_phases_after_a_retried_task_have_their_retries_back():
+    on = phases(Phase.TASK_PLANNING, Phase.WORKER_EXECUTION, Phase.AGGREGATION)
+    world = started(task("a"), phases=on, max_retries=1).complete("a").fall(AGGREGATION)
+    world.pass_time(1_000).fall(AGGREGATION)
+    assert world.run.outcome is Outcome.FAILED
+    world.ask(c.Retry(task_id="a"))
+    world.complete("a").fall(AGGREGATION)
+    assert world.run.outcome is None
+
+
 def test_a_finished_run_runs_again_with_everything_after_it():
     world = started(task("a"), phases=phases(*(set(Phase) - {Phase.ANALYSIS})))
     world.complete("a").report(AGGREGATION).report("@verification", "passed")

@@ -13,7 +13,7 @@ from bigtask.agents.offline.order import read_order
 from bigtask.agents.offline.project import find_sources
 
 from .conftest import Child
-from .test_offline_libraries import broken_links, prose
+from counting import broken_links, prose
 
 
 def put(root: Path, files: dict[str, str | bytes]) -> None:
