@@ -451,14 +451,15 @@ async def test_an_agent_that_floods_doesnt_keep_the_others(stage: Stage, stream:
     assert folder.transcript("one", 1).stat().st_size < 20_000_000
 
 
-async def test_a_plan_that_names_an_agent_that_isnt_there_fails_that_task_alone(stage: Stage) -> None:
+async def test_a_plan_that_names_an_agent_that_isnt_there_is_asked_for_again(stage: Stage) -> None:
     script = {"tasks": [*tasks("one"), {"id": "two", "agent": "nobody"}], "turns": [ANSWERS]}
     agents = Agents(script)
-    folder = await stage.create(agents, max_retries=0)
-    run = await carried_out(folder, agents)
-    assert run.outcome is Outcome.INCOMPLETE
-    assert states(run, "one") == ["completed"]
-    assert "there is no agent 'nobody'" in run.tasks["two"].reason
+    folder = await stage.create(agents)
+    async with hold(folder, agents, who="a test") as link:
+        await link.ask(Start())
+        _, waiting = await until_waiting(link)
+    assert (waiting.kind, waiting.task_id) == (WaitingKind.ANSWER, "@planning")
+    assert list(waiting.details["errors"]) == ["task two wants the agent nobody, which doesn't exist"]
 
 
 async def test_time_stands_still_for_an_attempt_that_waits_for_a_person(stage: Stage) -> None:
@@ -541,7 +542,7 @@ async def test_a_red_check_sends_the_task_back(stage: Stage) -> None:
     folder = await stage.create(agents, isolation="worktree")
     run = await carried_out(folder, agents)
     assert states(run, "one") == ["failed", "completed"]
-    assert "its check 'test -f done.txt' failed" in run.tasks["one"].attempts[0].reason
+    assert "its check `test -f done.txt` ended with 1" in run.tasks["one"].attempts[0].reason
     assert run.outcome is Outcome.COMPLETE
     merged = stage.project.lines("ls-tree", "--name-only", f"bigtask/{folder.id}/main")
     assert merged == ["a.txt", "done.txt"]

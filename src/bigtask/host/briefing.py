@@ -43,11 +43,21 @@ class Briefing:
     problems: Callable[[Mapping[str, Any]], tuple[str, ...]]
 
 
+Knows = Callable[[str], bool]
+
+
+def any_name(name: str) -> bool:
+    """Where nobody can say which agents there are."""
+    return True
+
+
 class Briefer:
     """Writes the briefings of one run. What all of a phase's attempts share is made once a plan."""
 
-    def __init__(self, run: Run, template: Template) -> None:
+    def __init__(self, run: Run, template: Template, knows: Knows = any_name) -> None:
+        """`knows` says of a name whether there is such an agent."""
         self._run = run
+        self._knows = knows
         self._template = template
         self._form = template.prompts.response_format
         self._shared: dict[tuple[Phase, int, bool], dict[str, str]] = {}
@@ -73,9 +83,18 @@ class Briefer:
             schema=schema(block),
             start_delimiter=self._form.start_delimiter,
             end_delimiter=self._form.end_delimiter,
-            timeout_ms=run.settings.phase(phase).timeout_ms if reserved else run.settings.worker_timeout_ms,
+            timeout_ms=self.timeout_ms(task_id),
             read_only=task_id in (ANALYSIS, PLANNING) or run.settings.isolation == "none",
-            problems=lambda data: problems(run, self._template, task_id, data),
+            problems=lambda data: problems(run, self._template, task_id, data, self._knows),
+        )
+
+    def timeout_ms(self, task_id: str) -> int:
+        """How long an attempt at the task may be active."""
+        settings = self._run.settings
+        return (
+            settings.phase(RESERVED[task_id]).timeout_ms
+            if task_id in RESERVED
+            else settings.worker_timeout_ms
         )
 
     def _common(self, phase: Phase, block: str) -> dict[str, str]:
@@ -181,14 +200,17 @@ def _conflict(record: TaskRecord) -> str:
     return f"{record.task.id}: {attempt.reason}" if waits and attempt is not None and attempt.reason else ""
 
 
-def problems(run: Run, template: Template, task_id: str, data: Mapping[str, Any]) -> tuple[str, ...]:
+def problems(
+    run: Run, template: Template, task_id: str, data: Mapping[str, Any], knows: Knows = any_name
+) -> tuple[str, ...]:
     """Why a well-formed answer still can't be used; the agent is asked again with these sentences."""
     if task_id == ANALYSIS:
         wanted = template.phases.analysis.validation.required_fields
         return tuple(f"{name} is missing" for name in wanted if not data.get(name))
     if task_id == PLANNING:
         tasks = tuple(plan.task_from_answer(task) for task in data["tasks"])
-        return plan.problems(tasks, run.settings, inside=lies_inside)
+        agents = {task.agent for task in tasks if task.agent is not None and knows(task.agent)}
+        return plan.problems(tasks, run.settings, agents=agents, inside=lies_inside)
     return ()
 
 

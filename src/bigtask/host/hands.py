@@ -19,21 +19,19 @@ from bigtask.core import observations as o
 from bigtask.core.phases.intake import includes_changes
 from bigtask.core.run import Run
 from bigtask.core.states import AttemptState
-from bigtask.core.values import RESERVED, VERIFICATION, Check, CheckResult, Evidence
+from bigtask.core.values import AGGREGATION, RESERVED, VERIFICATION, CheckResult
 from bigtask.errors import BigtaskError, NotFound
 from bigtask.host.attempt import AttemptRun, Controls
-from bigtask.host.briefing import Briefer, Briefing, claims
+from bigtask.host.briefing import Briefer
 from bigtask.host.home import RunFolder
+from bigtask.host.integration import Integration, describe
 from bigtask.host.transcript import Transcript
-from bigtask.process import minimal_env, run
+from bigtask.process import minimal_env
 from bigtask.sink import Redact, log, nothing_secret
 from bigtask.templates.template import Template
 from bigtask.workspaces import names
 from bigtask.workspaces.run_workspaces import RunWorkspaces
-from bigtask.workspaces.values import Conflicted, Workspace
-
-_CHECK_TIMEOUT_S = 600.0
-_CHECK_OUTPUT = 8_000
+from bigtask.workspaces.values import Workspace
 
 _OVER = frozenset(
     {
@@ -74,14 +72,15 @@ class Hands:
     ) -> None:
         self._run = run
         self._folder = folder
-        self._briefer = Briefer(run, template)
+        self._briefer = Briefer(run, template, self._knows)
+        self._env = minimal_env()
         self._agents = agents
         self._workspaces = workspaces
         self._redact = redact
         self._at_work: dict[str, _AtWork] = {}
         self._questions: dict[str, tuple[str, int, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._merging = asyncio.Lock()
+        self._integration = Integration(run, redact)
         self._preparing = asyncio.Lock()
         self._prepared = False
         self._next_start: dict[str, float] = {}
@@ -99,6 +98,12 @@ class Hands:
         """Of the agents that the run has used, by name: a table makes some of them only when asked."""
         used = {record.attempt.agent for record in self._run.all_records() if record.attempt is not None}
         return frozenset(name for name in used if self._resumes(name))
+
+    def _knows(self, name: str) -> bool:
+        try:
+            return name in self._agents
+        except BigtaskError:
+            return False
 
     def _resumes(self, name: str) -> bool:
         try:
@@ -130,7 +135,9 @@ class Hands:
                 pass  # a person may still take the work as it is
             case e.WorkerReopened(task_id=id) | e.WorkerSkipped(task_id=id):
                 self._release_replaced(id)
-            case e.WorkerCompleted() | e.AttemptEnded() if happened.task_id not in RESERVED:
+            case e.WorkerCompleted() | e.WorkerPartial() | e.AttemptEnded() if (
+                happened.task_id not in RESERVED
+            ):
                 self._release(happened.task_id, happened.attempt)
             case _:
                 pass
@@ -163,7 +170,16 @@ class Hands:
         return True
 
     def integrate(self, task_id: str, number: int) -> None:
-        self._background(self._integrate(task_id, number))
+        self._background(self._take_in(task_id, number))
+
+    async def _take_in(self, task_id: str, number: int) -> None:
+        try:
+            await self.prepare()
+            workspaces = self.workspaces
+        except BigtaskError as error:
+            self.tell(o.Refused(task_id=task_id, attempt=number, reason=str(error)))
+            return
+        await self._integration.take_in(workspaces, task_id, number, self.tell)
 
     def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self.group.create_task(work)
@@ -196,49 +212,58 @@ class Hands:
             at_work.task.cancel()
 
     def _start(self, task_id: str, number: int) -> None:
-        briefing = self._briefer.brief(task_id, number)
-        controls = Controls(briefing.timeout_ms / 1000)
-        task = self._background(self._attempt(briefing, controls))
+        controls = Controls(self._briefer.timeout_ms(task_id) / 1000)
+        task = self._background(self._attempt(task_id, number, controls))
         self._at_work[task_id] = _AtWork(number, task, controls)
 
-    async def _attempt(self, briefing: Briefing, controls: Controls) -> None:
-        id, number = briefing.task_id, briefing.attempt
-        transcript = Transcript(self._folder.transcript(id, number), self._redact)
+    async def _attempt(self, task_id: str, number: int, controls: Controls) -> None:
+        transcript = Transcript(self._folder.transcript(task_id, number), self._redact)
         try:
-            self.tell(await self._carry_out(briefing, controls, transcript))
+            self.tell(await self._carry_out(task_id, number, controls, transcript))
         except BigtaskError as error:
-            self.tell(o.Failed(task_id=id, attempt=number, reason=str(error)))
+            self.tell(o.Failed(task_id=task_id, attempt=number, reason=str(error)))
         finally:
             transcript.close()
-            at_work = self._at_work.get(id)
+            at_work = self._at_work.get(task_id)
             if at_work is not None and at_work.attempt == number:
-                del self._at_work[id]
+                del self._at_work[task_id]
 
-    async def _carry_out(self, briefing: Briefing, controls: Controls, transcript: Transcript) -> o.Ended:
-        id, number = briefing.task_id, briefing.attempt
-        agent = self._agent(id)
-        record = self._run.record(id)
+    async def _carry_out(
+        self, task_id: str, number: int, controls: Controls, transcript: Transcript
+    ) -> o.Ended:
+        agent = self._agent(task_id)
+        record = self._run.record(task_id)
         assert record is not None
         assert record.attempt is not None
-        workspace = await self._workspace(id, number, resumed=record.attempt.session_id is not None)
+        workspace = await self._workspace(task_id, number, resumed=record.attempt.session_id is not None)
         await self._pace(agent)
-        if id == VERIFICATION and self._run.settings.commands:
-            commands = [Check(command=command) for command in self._run.settings.commands]
-            results = await self._run_checks(commands, workspace)
-            self.tell(o.Checked(task_id=id, attempt=number, results=results))
+        merged = await self._merged(task_id, number, workspace)
+        briefing = self._briefer.brief(task_id, number, merged=merged)
         opening = Opening(
             name=record.attempt.session_name,
             cwd=workspace.path,
-            env=minimal_env({"TMPDIR": str(workspace.tmp)}),
+            env={**self._env, "TMPDIR": str(workspace.tmp)},
             read_only=briefing.read_only,
             permission_mode=self._run.settings.permission_mode,
             model=record.task.model or self._run.settings.model,
             effort=self._run.settings.effort,
             resume=record.attempt.session_id,
         )
-        self._words.info("%s attempt %d starts with %s", id, number, agent.name)
+        self._words.info("%s attempt %d starts with %s", task_id, number, agent.name)
         attempt = AttemptRun(briefing, agent, opening, transcript, controls, self.tell)
         return await attempt.carry_out(branch=workspace.branch or None)
+
+    async def _merged(self, task_id: str, number: int, workspace: Workspace) -> str:
+        """For the phases after the work: what it came to. Verification's commands run first."""
+        if task_id not in (AGGREGATION, VERIFICATION):
+            return ""
+        checks: tuple[CheckResult, ...] = ()
+        if task_id == VERIFICATION and self._run.settings.commands:
+            checks = await self._integration.check(self._run.settings.commands, workspace)
+            self.tell(o.Checked(task_id=task_id, attempt=number, results=checks))
+        if self._run.settings.isolation == "none":
+            return ""
+        return describe(await self.workspaces.result(), checks)
 
     async def _workspace(self, task_id: str, number: int, *, resumed: bool) -> Workspace:
         if self._run.settings.isolation == "none":
@@ -272,62 +297,6 @@ class Hands:
         start = max(now, self._next_start.get(agent.name, now))
         self._next_start[agent.name] = start + delay_s
         await asyncio.sleep(start - now)
-
-    async def _integrate(self, task_id: str, number: int) -> None:
-        """Commit, compare with what was claimed, check, merge: one merge at a time."""
-        who: dict[str, Any] = {"task_id": task_id, "attempt": number}
-        record = self._run.tasks[task_id]
-        attempt = record.attempts[number - 1]
-        assert attempt.report is not None
-        try:
-            await self.prepare()
-            # First the commit: to acquire a workspace of an earlier holder puts what isn't committed aside.
-            commit = await self.workspaces.commit(task_id, number, f"{record.task.title}\n")
-            workspace = await self.workspaces.acquire(task_id, number)
-            checks = [check for check in record.task.checks if check.command is not None]
-            results = await self._run_checks(checks, workspace)
-            if results:
-                self.tell(o.Checked(**who, results=results))
-            red = next((result for result in results if not result.passed), None)
-            if red is not None:
-                reason = f"its check {' '.join(red.command)!r} failed: {red.output[-400:].strip()}"
-                self.tell(o.Refused(**who, reason=reason))
-                return
-            async with self._merging:
-                merged = await self.workspaces.merge(task_id, number, record.task.title)
-        except BigtaskError as error:
-            self.tell(o.Refused(**who, reason=str(error)))
-            return
-        if isinstance(merged, Conflicted):
-            self.tell(o.Conflicted(**who, files=tuple(file.path for file in merged.files)))
-            return
-        files = tuple(change.path for change in commit.files)
-        evidence = Evidence(
-            files=files,
-            insertions=commit.insertions,
-            deletions=commit.deletions,
-            commit=commit.commit,
-            **claims(record.task, files=files, claimed=attempt.report.output_files),
-        )
-        self.tell(o.Integrated(**who, evidence=evidence))
-
-    async def _run_checks(self, checks: list[Check], workspace: Workspace) -> tuple[CheckResult, ...]:
-        results = []
-        for check in checks:
-            assert check.command is not None
-            finished = await run(
-                check.command,
-                cwd=workspace.path,
-                env=minimal_env({"TMPDIR": str(workspace.tmp)}),
-                timeout_s=_CHECK_TIMEOUT_S,
-                limit_bytes=_CHECK_OUTPUT,
-            )
-            output = (finished.stdout + finished.stderr).decode(errors="replace")
-            status = None if finished.timed_out else finished.status
-            results.append(
-                CheckResult(command=check.command, exit_status=status, output=self._redact(output))
-            )
-        return tuple(results)
 
     def _release_replaced(self, task_id: str) -> None:
         """What rested for a person isn't needed any more."""

@@ -87,17 +87,23 @@ class Home:
         return folder
 
     def folders(self) -> Iterator[RunFolder]:
-        """Of all runs, newest first."""
+        """Of all runs, newest first. Raises InvalidInput where they can't be listed."""
         try:
             names = sorted(os.listdir(self.runs), reverse=True)
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise InvalidInput(
+                f"runs can't be read from {self.path}: {error.strerror}. "
+                "Set BIGTASK_HOME to a folder that you can read and write"
+            ) from None
         for name in names:
-            if is_run_id(name) and (self.runs / name / "log.db").exists():
-                yield RunFolder(self.runs / name)
+            folder = RunFolder(self.runs / name)
+            if is_run_id(name) and _has_log(folder):
+                yield folder
 
     def find(self, given: str) -> RunFolder:
-        """By a whole id, a unique beginning or end of one, or `last`. Raises NotFound."""
+        """By a whole id, a unique beginning or end of one, or `last`. Raises NotFound, or InvalidInput."""
         if given == "last":
             newest = next(self.folders(), None)
             if newest is None:
@@ -112,6 +118,14 @@ class Home:
         if matches:
             raise NotFound(f"{given!r} fits {len(matches)} runs: give more of the id")
         raise NotFound(f"there is no run {given}: `bigtask list` shows them")
+
+
+def _has_log(folder: RunFolder) -> bool:
+    try:
+        return folder.log.exists()
+    except PermissionError:
+        # A run that can't be looked at is there all the same: whoever reads it says why.
+        return True
 
 
 def is_run_id(name: str) -> bool:
