@@ -9,6 +9,7 @@ import pytest
 from bigtask.core import commands as c
 from bigtask.core import events as e
 from bigtask.core import observations as o
+from bigtask.core.recovery import recover
 from bigtask.core.states import AttemptState, Phase, TaskState, WaitingKind
 from bigtask.core.values import AGGREGATION, PLANNING, VERIFICATION, CheckResult, Evidence, Report, Usage
 from core.world import World, phases, started, task
@@ -196,6 +197,61 @@ def test_a_permission_waits_and_its_answer_lets_the_attempt_go_on():
     assert attempts(world, "a") == ["waiting"], "the other question is open"
     world.ask(c.Answer(waiting_id="w2", answer="deny", scope="run"))
     assert attempts(world, "a") == ["running"]
+
+
+def asks(world: World, id: str = "a") -> list[str]:
+    question = o.Asked(**world.who(id), request_id="r", question="May I?", options=("allow", "deny"))
+    return [each.type for each in world.see(question)]
+
+
+ASKED = ["orchestrator:waiting", "worker:waiting"]
+KNOWN = ["orchestrator:waiting", "orchestrator:answered"]
+
+
+def test_the_same_question_is_asked_again_when_the_answer_was_for_once():
+    world = started(task("a")).open("a")
+    assert asks(world) == ASKED
+    world.ask(c.Answer(waiting_id="w1", answer="allow"))
+    assert asks(world) == ASKED
+    assert attempts(world, "a") == ["waiting"]
+
+
+def test_an_answer_that_a_lost_session_may_not_have_heard_holds_for_the_next_attempt_once():
+    world = started(task("a")).open("a")
+    asks(world)
+    world.ask(c.Answer(waiting_id="w1", answer="allow", by="me"))
+    world.record(*recover(world.run))
+    world.settle()
+    world.open("a")
+    assert asks(world) == KNOWN
+    assert world.last(e.Answered).by == "me"
+    assert attempts(world, "a") == ["lost", "running"]
+    assert asks(world) == ASKED
+
+
+@pytest.mark.parametrize(("scope", "other"), [("task", ASKED), ("run", KNOWN)])
+def test_an_answer_holds_for_as_much_as_it_was_given_for(scope: str, other: list[str]):
+    world = started(task("a"), task("b")).open("a").open("b")
+    asks(world)
+    world.ask(c.Answer(waiting_id="w1", answer="deny", scope=scope))
+    assert asks(world) == KNOWN
+    assert asks(world, "b") == other
+
+
+def test_what_one_task_may_have_missed_is_no_other_s():
+    world = started(task("a"), task("b")).open("a").open("b")
+    asks(world, "b")
+    world.ask(c.Answer(waiting_id="w1", answer="allow"))
+    world.record(e.WorkerLost(**world.who("a")))
+    assert asks(world, "b") == ASKED
+
+
+def test_an_answer_that_the_agent_doesn_t_offer_this_time_is_asked_for():
+    world = started(task("a")).open("a")
+    asks(world)
+    world.ask(c.Answer(waiting_id="w1", answer="deny", scope="run"))
+    again = o.Asked(**world.who("a"), request_id="r", question="May I?", options=("allow",))
+    assert [each.type for each in world.see(again)] == ASKED
 
 
 def test_an_answer_to_an_attempt_that_is_limited_leaves_it_limited():

@@ -14,7 +14,7 @@ from bigtask.core import estimate
 from bigtask.core import events as e
 from bigtask.core import plan as plans
 from bigtask.core.queue import ReadyQueue
-from bigtask.core.run import Attempt, Run, TaskRecord
+from bigtask.core.run import Attempt, Grant, Run, TaskRecord
 from bigtask.core.states import (
     ATTEMPT_MOVES,
     ENDED,
@@ -108,6 +108,10 @@ def _move_attempt(run: Run, id: str, attempt: Attempt, state: AttemptState, at: 
         return
     if run.live.get(id) == attempt.number:
         del run.live[id]
+    if state in (AttemptState.LOST, AttemptState.PAUSED):
+        for given in run.grants.values():
+            if id in given and given[id].attempt == attempt.number:
+                given[id].unheard = True
     if state is not AttemptState.REPORTED:
         run.queue.release(id)
     if state is not AttemptState.PAUSED:
@@ -203,6 +207,10 @@ def _answered(run: Run, data: e.Answered, at: int) -> None:
     waiting = run.waiting.pop(data.waiting_id)
     if "subject" in waiting.details:
         run.answers[waiting.details["subject"]] = data.answer
+    if waiting.kind is WaitingKind.PERMISSION:
+        whose = "" if data.scope == "run" else waiting.task_id or ""
+        grant = Grant(data.answer, data.scope, data.by, waiting.attempt)
+        run.grants.setdefault(waiting.question, {})[whose] = grant
     if waiting.task_id is None or any(w.task_id == waiting.task_id for w in run.waiting.values()):
         return
     attempt = run.live_attempt(waiting.task_id)

@@ -14,7 +14,7 @@ from bigtask.core import dependents
 from bigtask.core import events as e
 from bigtask.core.phases import aggregation, analysis, planning, verification
 from bigtask.core.retry import delay_ms
-from bigtask.core.run import Run, TaskRecord
+from bigtask.core.run import Grant, Run, TaskRecord
 from bigtask.core.states import ATTEMPT_MOVES, RESTING, AttemptState, WaitingKind
 from bigtask.core.values import (
     AGGREGATION,
@@ -229,6 +229,12 @@ def _follow(run: Run, record: TaskRecord, seen: Observation, jitter: float) -> t
                 request_id=seen.request_id,
             )
             raised = e.WaitingRaised(waiting=waiting)
+            grant = _granted(run, seen)
+            if grant is not None:
+                answered = e.Answered(
+                    waiting_id=waiting.id, answer=grant.answer, scope=grant.scope, by=grant.by
+                )
+                return (raised, answered)
             if record.attempts[seen.attempt - 1].state is AttemptState.WAITING:
                 return (raised,)
             return (raised, e.WorkerWaiting(**who, waiting_id=waiting.id))
@@ -283,6 +289,16 @@ def continued(record: TaskRecord, resumable: Container[str]) -> e.WorkerResumed 
     if attempt.session_id is not None and attempt.agent in resumable:
         return e.WorkerResumed(**who)
     return e.WorkerLost(**who, reason="paused, and its agent can't continue a session")
+
+
+def _granted(run: Run, seen: Asked) -> Grant | None:
+    """What a person has answered to this question already, where that still holds: for the run, for the
+    task, or once, if the session that asked may have ended before it had the answer."""
+    given = run.grants.get(seen.question, {})
+    grant = given.get("") or given.get(seen.task_id)
+    if grant is None or grant.answer not in seen.options:
+        return None
+    return grant if grant.scope != "once" or grant.unheard else None
 
 
 _FALLS: dict[type[Observation], type[e.AttemptEnded]] = {

@@ -85,6 +85,18 @@ class TaskRecord:
 
 
 @dataclass(slots=True)
+class Grant:
+    """A person's answer to a permission question, for when the same question comes again."""
+
+    answer: str
+    scope: str
+    by: str
+    attempt: int | None
+    unheard: bool = False
+    """The session that asked ended: whether it ever had the answer isn't known."""
+
+
+@dataclass(slots=True)
 class Run:
     """Owned by `evolve`; everyone else reads."""
 
@@ -112,6 +124,8 @@ class Run:
     """How many things the run has asked people so far."""
     waiting: dict[str, Waiting] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
+    grants: dict[str, dict[str, Grant]] = field(default_factory=dict)
+    """By question, then by task id; under the empty id for the whole run."""
     tasks: dict[str, TaskRecord] = field(default_factory=dict)
     reserved: dict[str, TaskRecord] = field(default_factory=dict)
     counts: dict[TaskState, int] = field(default_factory=lambda: dict.fromkeys(TaskState, 0))
