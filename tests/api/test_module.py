@@ -14,7 +14,7 @@ from bigtask import BigtaskError, Options, OrchestratorModule, WorkerConfig
 from bigtask.agents.scripted.agent import ScriptedAgent
 from bigtask.agents.scripted.script import script_of
 from bigtask.core.edits import DropTask
-from bigtask.errors import Conflict, NotFound, StaleRevision
+from bigtask.errors import Conflict, InvalidInput, NotFound, StaleRevision
 
 pytestmark = pytest.mark.integration
 
@@ -245,3 +245,12 @@ async def test_a_plain_folder_s_result_isn_t_deleted_before_it_is_merged(tmp_pat
         await bigtask.orchestrators.merge(run.id)
         await bigtask.orchestrators.delete(run.id)
     assert sorted(path.name for path in folder.iterdir()) == ["both.txt", "left.txt", "right.txt"]
+
+
+async def test_a_request_that_isn_t_text_is_refused(tmp_path: Path) -> None:
+    async with module(tmp_path) as bigtask:
+        with pytest.raises(InvalidInput, match="UTF-8"):
+            await bigtask.orchestrators.create(
+                template_id="_default", cwd=project(tmp_path), message="half a \udce9 character"
+            )
+        assert await bigtask.orchestrators.list() == []

@@ -9,9 +9,10 @@ import pytest
 from bigtask.core import commands as c
 from bigtask.core import observations as o
 from bigtask.core.edits import AddTask
+from bigtask.core.plan import lies_inside
 from bigtask.core.states import Phase
 from bigtask.core.values import AGGREGATION, ANALYSIS, PLANNING, VERIFICATION
-from bigtask.host.briefing import Briefer, claims, lies_inside
+from bigtask.host.briefing import Briefer, claims
 from bigtask.templates.manager import TemplateManager
 from core.world import World, phases, planned, started, task
 

@@ -105,3 +105,9 @@ def test_what_finds_no_run_says_what_to_do(tmp_path, given, said):
 def test_before_the_first_run_there_is_no_last_one(tmp_path):
     with pytest.raises(NotFound, match="start one with `bigtask run`"):
         Home(tmp_path).find("last")
+
+
+def test_runs_that_cannot_be_listed_say_where_and_what_to_do(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(InvalidInput, match=r"runs can't be read from .*: Not a directory\. Set BIGTASK_HOME"):
+        Home(tmp_path).find("last")

@@ -148,11 +148,13 @@ async def test_another_process_that_wrote_first_is_noticed(tmp_path):
         assert await mine.read() == events(1, 2)
 
 
-async def test_a_log_of_a_newer_version_is_left_as_it_is(tmp_path):
+@pytest.mark.parametrize("journal", ["WAL", "DELETE"])
+async def test_a_log_of_a_newer_version_is_left_as_it_is(tmp_path, journal):
     path = tmp_path / "log.db"
     async with opened("sqlite", tmp_path) as log:
         await log.append(0, events(1))
     connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA journal_mode={journal}")
     connection.execute(f"PRAGMA user_version={SCHEMA + 1}")
     connection.close()
     before = path.read_bytes()
@@ -160,6 +162,14 @@ async def test_a_log_of_a_newer_version_is_left_as_it_is(tmp_path):
         with pytest.raises(NewerSchema, match=r"schema 2, this one knows 1\): upgrade bigtask"):
             read(path)
     assert path.read_bytes() == before
+
+
+async def test_an_event_that_can_t_be_written_is_its_caller_s_error_and_not_the_log_s_end(tmp_path):
+    async with opened("sqlite", tmp_path) as log:
+        with pytest.raises(UnicodeEncodeError):
+            await log.append(0, [Event(1, 0, Started(by="half a \udce9 character"))])
+        await log.append(0, events(1))
+        assert len(await log.read()) == 1
 
 
 @pytest.mark.parametrize(

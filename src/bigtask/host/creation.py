@@ -62,6 +62,7 @@ async def create(
     text = _usable_request(request)
     template = templates.get(template_id)
     source = await examine(cwd)
+    _require_unicode(str(source.root / source.prefix), "the path of the project")
     settings = settings_of(template, options, agents)
     happened = Created(
         template_id=template.id,
@@ -93,7 +94,16 @@ def _usable_request(request: str) -> str:
         )
     if "\0" in text:
         raise InvalidInput("the request holds a NUL character: remove it")
+    _require_unicode(text, "the request")
     return text
+
+
+def _require_unicode(text: str, what: str) -> None:
+    """Bytes of a command line that aren't UTF-8 arrive as half characters, which no JSON can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(f"{what} isn't valid UTF-8: mend it and try again") from None
 
 
 def settings_of(template: Template, options: Options, agents: AgentTable) -> Settings:

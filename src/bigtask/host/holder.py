@@ -173,7 +173,10 @@ class Holder:
             item = self._inbox.popleft()
             match item:
                 case Observation():
-                    self._fold(observe(self.run, item, jitter=self._chance.random()), events)
+                    seen = observe(
+                        self.run, item, jitter=self._chance.random(), resumable=self.hands.resumable
+                    )
+                    self._fold(seen, events)
                 case _Asked(command=command, done=done):
                     try:
                         self._fold(obey(self.run, command, resumable=self.hands.resumable), events)

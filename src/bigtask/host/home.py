@@ -44,7 +44,7 @@ class RunFolder:
         return self.path / "sock"
 
     def transcript(self, task_id: str, attempt: int) -> Path:
-        return self.path / "transcripts" / f"{task_id.lstrip('@')}.{attempt}.txt"
+        return self.path / "transcripts" / f"{task_id}.{attempt}.txt"
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,9 @@ class SqliteLog:
 
     async def append(self, expected_seq: int, events: Sequence[Event]) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Append(expected_seq, events, future))
+        # Encoded here: what can't be written is the caller's error, not the writer's end.
+        rows = [(event.seq, event.at, event.type, encode(event.data)) for event in events]
+        self._jobs.put(_Append(expected_seq, events, rows, future))
         await future
 
     async def read(self, after: int = 0, limit: int | None = None) -> list[Event]:
@@ -133,7 +135,7 @@ class SqliteLog:
                     continue
                 connection.executemany(
                     "INSERT INTO events (seq, at, type, data) VALUES (?, ?, ?, ?)",
-                    [(event.seq, event.at, event.type, encode(event.data)) for event in job.events],
+                    job.rows,
                 )
                 last += len(job.events)
                 good.append(job)
@@ -163,6 +165,7 @@ class SqliteLog:
 class _Append:
     expected_seq: int
     events: Sequence[Event]
+    rows: Sequence[tuple[int, int, str, bytes]]
     future: asyncio.Future[None]
 
 
@@ -206,9 +209,11 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         try:
+            version = _require_schema(connection, path)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
-            _require_schema(connection, path)
+            if version == 0:
+                _make_tables(connection)
         except BaseException:
             connection.close()
             raise
@@ -217,22 +222,26 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _require_schema(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+def _require_schema(connection: sqlite3.Connection, path: Path) -> int:
+    """Looks before anything is changed; 0 for a new file."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > SCHEMA:
         raise NewerSchema(
             f"{path} was written by a newer bigtask (schema {version}, this one knows {SCHEMA}): "
             "upgrade bigtask; nothing was changed"
         )
-    if version == 0:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS events ("
-            " seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, type TEXT NOT NULL, data BLOB NOT NULL)"
-        )
-        connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={SCHEMA}")
-        connection.execute("COMMIT")
+    return version
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS events ("
+        " seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, type TEXT NOT NULL, data BLOB NOT NULL)"
+    )
+    connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={SCHEMA}")
+    connection.execute("COMMIT")
 
 
 def read_events(connection: sqlite3.Connection, after: int, limit: int | None) -> Iterator[Event]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from bigtask.core.events import Completed, Errored, Happened
+from bigtask.core.events import Completed, Errored, Happened, WorkerSkipped
 from bigtask.core.phases import verification
 from bigtask.core.phases.aggregation import anything_merged
 from bigtask.core.run import Run
-from bigtask.core.states import Outcome, Phase, TaskState
+from bigtask.core.states import NOT_BEGUN, Outcome, Phase, TaskState
 
 
 def proceed(run: Run, now: int) -> tuple[Happened, ...]:
     missed = [record for record in run.tasks.values() if not _done(record.state, record.by)]
     if missed and not anything_merged(run):
         if not run.settings.phase(Phase.WORKER_EXECUTION).enabled:
-            return (Completed(outcome=Outcome.INCOMPLETE, reason="planned only: worker execution is off"),)
+            left = [record.task.id for record in missed if record.state in NOT_BEGUN]
+            return (
+                *(WorkerSkipped(task_id=id, reason="worker execution is off") for id in left),
+                Completed(outcome=Outcome.INCOMPLETE, reason="planned only: worker execution is off"),
+            )
         return (Errored(reason=f"no task was completed; {missed[0].task.id}: {missed[0].reason}"),)
     reasons = []
     if missed:
