@@ -14,7 +14,8 @@ from bigtask import BigtaskError, Options, OrchestratorModule, WorkerConfig
 from bigtask.agents.scripted.agent import ScriptedAgent
 from bigtask.agents.scripted.script import script_of
 from bigtask.core.edits import DropTask
-from bigtask.errors import Conflict, InvalidInput, NotFound, StaleRevision
+from bigtask.errors import Conflict, InvalidInput, NotFound, StaleRevision, StoreFull
+from bigtask.host.log import SqliteLog
 
 pytestmark = pytest.mark.integration
 
@@ -254,3 +255,16 @@ async def test_a_request_that_isn_t_text_is_refused(tmp_path: Path) -> None:
                 template_id="_default", cwd=project(tmp_path), message="half a \udce9 character"
             )
         assert await bigtask.orchestrators.list() == []
+
+
+async def test_a_run_that_can_t_be_recorded_isn_t_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(log: SqliteLog, expected_seq: int, events: object) -> None:
+        raise StoreFull("the disk is full")
+
+    monkeypatch.setattr(SqliteLog, "append", full)
+    async with module(tmp_path) as bigtask:
+        with pytest.raises(StoreFull):
+            await bigtask.orchestrators.create(template_id="_default", cwd=project(tmp_path), message="x")
+        assert list((tmp_path / "home" / "runs").iterdir()) == []

@@ -105,10 +105,12 @@ class FullLog(MemoryLog):
         super().__init__(events)
         self.full_at = full_at
         self.appends = 0
+        self.refused = asyncio.Event()
 
     async def append(self, expected_seq: int, events: Sequence[Event]) -> None:
         self.appends += 1
         if self.appends in self.full_at:
+            self.refused.set()
             raise StoreFull("the disk is full: free some space; the run goes on by itself")
         await super().append(expected_seq, events)
 
@@ -149,6 +151,25 @@ async def test_a_full_disk_is_told_to_people_while_it_lasts(stage: Stage) -> Non
     assert seen[0] is None
     assert "the disk is full" in (seen[1] or "")
     assert seen[2] is None
+
+
+async def test_a_holder_can_be_closed_while_the_disk_is_full(stage: Stage) -> None:
+    agents = Agents({"tasks": tasks("one"), "turns": [ANSWERS]})
+    folder = await stage.create(agents)
+    log = FullLog(await read(folder), full_at=set(range(1, 1_000)))
+
+    async def close_while_full() -> None:
+        async with holding(folder, agents, log) as holder:
+            asking = asyncio.ensure_future(holder.ask(Start()))
+            await log.refused.wait()
+            holder.close()
+            with pytest.raises(Conflict, match="isn't carried out here any more"):
+                await asking
+
+    async with asyncio.timeout(10):
+        with pytest.raises(StoreFull):
+            await close_while_full()
+    assert len(log.events) == 1
 
 
 async def test_a_holder_that_finds_anothers_events_ends_and_tells_who_asked(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,21 @@ async def create(
         by=by,
     )
     now = steady_clock()()
-    folder = home.make_folder(new_run_id(now))
-    log = SqliteLog(folder.log)
+    run_id = new_run_id(now)
+    # Under another name until its first event is on the disk: what is listed is whole.
+    unfinished = home.make_folder(f"{run_id}.new")
     try:
-        await log.append(0, [Event(1, now, happened)])
-    finally:
-        await log.close()
-    return folder
+        log = SqliteLog(unfinished.log)
+        try:
+            await log.append(0, [Event(1, now, happened)])
+        finally:
+            await log.close()
+        finished = RunFolder(home.runs / run_id)
+        unfinished.path.rename(finished.path)
+    except BaseException:
+        shutil.rmtree(unfinished.path, ignore_errors=True)
+        raise
+    return finished
 
 
 def _usable_request(request: str) -> str:

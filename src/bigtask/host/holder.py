@@ -247,6 +247,8 @@ class Holder:
                 if self.trouble is None:
                     log("OrchestratorManager").warning("%s", error)
                 self.trouble = str(error)
+                if self._closing:
+                    raise  # what isn't recorded was told to nobody: the next holder finds the run before it
                 await asyncio.sleep(_FULL_RETRY_S)
         self.trouble = None
         self.feed.publish(events)
