@@ -17,7 +17,7 @@ from bigtask.agents.table import AgentTable
 from bigtask.core.evolve import fold
 from bigtask.core.run import Run
 from bigtask.core.states import IllegalMove
-from bigtask.errors import BigtaskError
+from bigtask.errors import BigtaskError, InvalidInput
 from bigtask.host import access, faults
 from bigtask.host.home import Home, RunFolder
 from bigtask.host.lock import holder_of, reading
@@ -205,9 +205,9 @@ async def _runs(home: Home) -> list[Finding]:
     ended = worktrees = 0
     try:
         folders = list(home.folders())
-    except OSError as error:
-        text = f"{home.runs} can't be read: {error.strerror}"
-        return [Finding(area="run folders", level=Level.PROBLEM, text=text, next="set BIGTASK_HOME")]
+    except InvalidInput as error:
+        text, _, step = str(error).partition(". ")
+        return [Finding(area="run folders", level=Level.PROBLEM, text=text, next=step)]
     for folder in folders:
         run, unread = await _look(folder)
         if unread is not None:

@@ -23,6 +23,8 @@ from bigtask.host.link import RunLink
 from projects import ENV, Desk, Project, repository
 
 PATIENCE_S = 30.0
+PLAN_AND_WORK = {phase: {"enabled": False} for phase in ("analysis", "aggregation", "verification")}
+"""A template's phases for tests that need no others: each is a session, and a process, of its own."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Person:
         self.home = Home(place / "home")
         self.home.path.mkdir()
         self.desk = Desk(self.home)
-        self.desk.template(config={"autoSpawn": True, "maxRetries": 0})
+        self.desk.template(config={"autoSpawn": True, "maxRetries": 0}, phases=PLAN_AND_WORK)
 
     @property
     def env(self) -> dict[str, str]:

@@ -21,6 +21,9 @@ from typing import Any
 
 from projects import ENV, Desk, Project
 
+from .here import here
+from .person import Said
+
 _PATIENCE_S = 30.0
 _CONTROL = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|.)")
 # The first thing in a session of its own: the terminal becomes the one that Ctrl-C comes from.
@@ -44,21 +47,28 @@ class Program:
     def argv(self, *arguments: str) -> list[str]:
         return [sys.executable, "-P", "-m", "bigtask", *arguments]
 
-    def __call__(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    def __call__(self, *arguments: str, stdin: str = "") -> Said:
+        """Piped, in this process."""
+        env = {**self.env, "HOME": str(self.project.root)}
+        return here(env, *arguments, cwd=self.project.root, stdin=stdin)
+
+    def apart(self, *arguments: str) -> Said:
+        """Piped, as a process."""
+        done = subprocess.run(
             self.argv(*arguments),
             cwd=self.project.root,
             env=self.env,
-            input=stdin,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
+        return Said(done.returncode, done.stdout, done.stderr)
 
     def json(self, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
-        done = self(*arguments, "--json")
-        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+        said = self(*arguments, "--json")
+        return said.status, [json.loads(line) for line in said.out.splitlines()]
 
     @contextmanager
     def at_terminal(self, *arguments: str, width: int = 100, height: int = 40) -> Iterator[Terminal]:

@@ -10,7 +10,8 @@ import pytest
 from bigtask.core.run import Run
 from bigtask.host import access
 
-from .person import ASKING, HANGING, SMALL, Person, reached, waits, works_at
+from .here import here
+from .person import ASKING, HANGING, SMALL, Person, Said, reached, waits, works_at
 
 pytestmark = pytest.mark.integration
 
@@ -63,17 +64,25 @@ async def test_an_answer_that_cannot_be_is_refused_with_the_choices(person: Pers
         assert (await _run(folder)).waiting
 
 
-async def test_a_permission_whose_session_has_ended_is_not_answered_into_nothing(person: Person) -> None:
+async def test_a_permission_answered_while_nobody_holds_the_run_is_kept_for_when_it_goes_on(
+    person: Person,
+) -> None:
     folder = await person.left(ASKING, waits)
-    before = await person.types(folder)
+    seq = (await _run(folder)).seq
     said = await person.bigtask("answer", folder.id, "w1", "allow")
-    assert said.status == 1
-    assert f"bigtask resume {folder.id[-6:]}" in said.err
-    assert await person.types(folder) == before
+    assert said.status == 0
+    assert "Nobody carries the run on: bigtask resume last" in said.err
+    assert "worker:spawned" not in await person.types(folder, seq)
+    assert (await person.bigtask("resume", "last")).status == 0
+    assert (await _run(folder)).outcome == "complete"
 
 
-async def test_an_answer_by_hand_is_checked_as_the_agent_s_would_be(person: Person, tmp_path: Path) -> None:
-    folder = await person.left(NONSENSE, waits)
+def test_an_answer_by_hand_is_checked_as_the_agent_s_would_be(person: Person, tmp_path: Path) -> None:
+    folder = asyncio.run(person.left(NONSENSE, waits))
+
+    def answer(*arguments: str) -> Said:
+        return here(person.env, "answer", folder.id, "w1", *arguments)
+
     data = tmp_path / "answer.json"
     for content, wrong in (
         ("[1]", "isn't a JSON object"),
@@ -83,15 +92,15 @@ async def test_an_answer_by_hand_is_checked_as_the_agent_s_would_be(person: Pers
         ('{"tasks": [{"id": "a", "title": "A", "description": "a", "scope": ["../x"]}]}', "../x"),
     ):
         data.write_text(content)
-        said = await person.bigtask("answer", folder.id, "w1", "edit", "--data", str(data))
+        said = answer("edit", "--data", str(data))
         assert (said.status, said.out) == (2, ""), content
         assert wrong in said.err
         assert "Traceback" not in said.err
-    missing = await person.bigtask("answer", folder.id, "w1", "edit", "--data", str(tmp_path / "none"))
+    missing = answer("edit", "--data", str(tmp_path / "none"))
     assert missing.status == 2
-    assert (await person.bigtask("answer", folder.id, "w1", "edit")).status == 2
-    assert (await person.bigtask("answer", folder.id, "w1", "retry", "--data", str(data))).status == 2
-    assert (await _run(folder)).waiting
+    assert answer("edit").status == 2
+    assert answer("retry", "--data", str(data)).status == 2
+    assert asyncio.run(_run(folder)).waiting
 
 
 async def test_an_answer_to_a_run_that_nobody_carries_on_is_kept_and_starts_nothing(
@@ -103,7 +112,7 @@ async def test_an_answer_to_a_run_that_nobody_carries_on_is_kept_and_starts_noth
     data.write_text(json.dumps({"tasks": [{"id": "one", "title": "One", "description": "Write one."}]}))
     said = await person.bigtask("answer", folder.id, "w1", "edit", "--data", str(data))
     assert said.status == 0
-    assert f"bigtask resume {folder.id[-6:]}" in said.err
+    assert "bigtask resume last" in said.err
     after = await person.types(folder, seq)
     assert "orchestrator:tasksReady" in after
     assert "worker:spawned" not in after
@@ -168,6 +177,8 @@ async def test_one_task_is_paused_and_cancelled_alone(person: Person) -> None:
     async with person.carrying_out(folder, works_at("one")) as (link, _):
         assert (await person.bigtask("pause", folder.id, "one")).status == 0
         await reached(link, folder, lambda run, event: event.type == "worker:paused")
+        assert (await person.bigtask("resume", folder.id, "one", "--json")).status == 0
+        await reached(link, folder, lambda run, event: event.type == "worker:resumed")
         idle = await person.bigtask("pause", folder.id, "two")
         assert (idle.status, idle.out) == (1, "")
         assert (await person.bigtask("pause", folder.id, "one", "--now")).status == 2

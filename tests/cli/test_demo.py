@@ -45,7 +45,7 @@ async def test_it_works_in_an_empty_folder_without_a_terminal(person: Person, tm
     empty = tmp_path / "empty"
     empty.mkdir()
     said = await person.bigtask(
-        "demo", "--pace", "0.05", "--dir", str(tmp_path / "tally"), cwd=empty, env={"TMPDIR": str(tmp_path)}
+        "demo", "--pace", "0", "--dir", str(tmp_path / "tally"), cwd=empty, env={"TMPDIR": str(tmp_path)}
     )
     assert said.status == 0, said.err
     assert "no model: a scripted demonstration" in said.err
@@ -78,7 +78,7 @@ async def test_a_folder_that_is_taken_is_left_alone(person: Person, tmp_path: Pa
 
 
 async def test_after_an_interruption_the_same_command_goes_on_with_it(person: Person, tmp_path: Path) -> None:
-    pace = ("--pace", "0.3")
+    pace = ("--pace", "0.1")
     env = {"TMPDIR": str(tmp_path)}
     async with person.begun("demo", *pace, env=env) as process, asyncio.timeout(60):
         assert process.stderr is not None

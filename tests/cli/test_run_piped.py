@@ -10,6 +10,7 @@ import pytest
 from bigtask.host.home import Home
 from projects import Desk, Project, repository
 
+from .person import PLAN_AND_WORK
 from .terminal import Program
 
 pytestmark = pytest.mark.integration
@@ -31,7 +32,7 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture
 def program(project: Project, tmp_path: Path) -> Program:
     desk = Desk(Home(tmp_path / "home"))
-    desk.template(config={})
+    desk.template(config={}, phases=PLAN_AND_WORK)
     return Program(project, desk)
 
 
@@ -43,14 +44,14 @@ def test_a_run_goes_to_its_end_and_leaves_the_persons_side_as_it_was(
     program: Program, project: Project
 ) -> None:
     before = project.seen()
-    done = program(*run(program, TWO, "--yes"))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("Complete: 2 tasks")
-    assert "bigtask merge last" in done.stdout
-    assert "one           completed  1 file" in done.stderr
+    done = program.apart(*run(program, TWO, "--yes"))
+    assert done.status == 0, done.err
+    assert done.out.startswith("Complete: 2 tasks")
+    assert "bigtask merge last" in done.out
+    assert "one           completed  1 file" in done.err
     assert project.seen() == before
     branch = project.lines("for-each-ref", "--format=%(refname:short)", "refs/heads/bigtask/*/main")[0]
-    assert branch in done.stdout
+    assert branch in done.out
     assert project.git("show", f"{branch}:two.txt") == "two"
 
 
@@ -74,12 +75,12 @@ def test_a_failed_task_makes_the_result_incomplete_and_says_so_first(program: Pr
         "tasks": [{"id": "good"}, {"id": "bad"}, {"id": "after", "dependencies": ["bad"]}],
         "turns": [{"when": {"task": "bad"}, "steps": [{"do": "end", "reason": "error", "detail": "no way"}]}],
     }
-    program.desk.template(config={"retryOnError": False})
+    program.desk.template(config={"retryOnError": False}, phases=PLAN_AND_WORK)
     done = program(*run(program, script, "--yes"))
-    assert done.returncode == 1
-    assert done.stdout.startswith("Incomplete: 2 of 3 tasks not completed: bad, after")
-    assert "no way" in done.stdout
-    assert "bigtask retry last" in done.stdout
+    assert done.status == 1
+    assert done.out.startswith("Incomplete: 2 of 3 tasks not completed: bad, after")
+    assert "no way" in done.out
+    assert "bigtask retry last" in done.out
 
 
 def test_what_agents_write_cannot_steer_the_terminal(program: Program) -> None:
@@ -88,24 +89,27 @@ def test_what_agents_write_cannot_steer_the_terminal(program: Program) -> None:
         "tasks": [{"id": "bad", "title": evil}],
         "turns": [{"when": {"task": "bad"}, "steps": [{"do": "end", "reason": "error", "detail": evil}]}],
     }
-    program.desk.template(config={"retryOnError": False})
+    program.desk.template(config={"retryOnError": False}, phases=PLAN_AND_WORK)
     done = program(*run(program, script, "--yes"))
-    said = done.stdout + done.stderr
+    said = done.out + done.err
     assert "[red]x" in said
     assert not {"\x1b", "\x07", "\u202e", "\r"} & set(said)
 
 
 def test_when_only_a_person_can_go_on_it_says_how_and_exits_with_3(program: Program) -> None:
     done = program(*run(program, ASKS, "--yes"))
-    assert done.returncode == 3
-    assert done.stdout == ""
-    assert "bigtask answer last w1 allow" in done.stderr
+    assert done.status == 3
+    assert done.out == ""
+    assert "bigtask answer last w1 allow" in done.err
+    assert "bigtask resume last" in done.err
+    assert program("answer", "last", "w1", "allow").status == 0
+    assert program("resume", "last").status == 0
 
 
 def test_a_plan_that_nobody_confirmed_exits_with_3_and_confirm_goes_on(program: Program) -> None:
     waits = program(*run(program, TWO))
-    assert waits.returncode == 3
-    assert "bigtask confirm last" in waits.stderr
+    assert waits.status == 3
+    assert "bigtask confirm last" in waits.err
     status, lines = program.json("confirm", "last", "--skip", "one", "--priority", "two=1")
     assert status == 0
     assert lines[-1]["tasks"]["skipped"] == 1
@@ -115,37 +119,32 @@ def test_a_plan_that_nobody_confirmed_exits_with_3_and_confirm_goes_on(program: 
 def test_a_revision_that_is_gone_is_refused_and_nothing_is_confirmed(program: Program) -> None:
     program(*run(program, TWO))
     done = program("confirm", "last", "--revision", "7")
-    assert done.returncode == 1
-    assert done.stderr.count("\n") <= 2
-    assert "revision" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert program("watch", "last").returncode == 3
+    assert done.status == 1
+    assert done.err.count("\n") <= 2
+    assert "revision" in done.err
+    assert "Traceback" not in done.err
+    assert program("watch", "last").status == 3
 
 
 def test_the_same_command_again_goes_on_with_the_run_and_new_starts_afresh(program: Program) -> None:
     program(*run(program, TWO))
     again = program(*run(program, TWO))
-    assert "going on with run last" in again.stderr
+    assert "going on with run last" in again.err
     assert len(list(program.desk.home.folders())) == 1
     program(*run(program, TWO, "--new"))
-    assert len(list(program.desk.home.folders())) == 2
-
-
-def test_another_request_is_another_run(program: Program) -> None:
-    program(*run(program, TWO))
     program(*run(program, TWO, request="Something else"))
-    assert len(list(program.desk.home.folders())) == 2
+    assert len(list(program.desk.home.folders())) == 3
 
 
 def test_create_prints_the_id_and_start_carries_it_out(program: Program) -> None:
     agent = program.desk.script(TWO)
     made = program("create", "tested", "Do the work", "--agent", agent, "--yes")
-    run_id = made.stdout.strip()
+    run_id = made.out.strip()
     assert len(run_id) == 26
     not_yet = program("watch", run_id)
-    assert not_yet.returncode == 1
-    assert "bigtask start" in not_yet.stderr
-    assert program("start", run_id).returncode == 0
+    assert not_yet.status == 1
+    assert "bigtask start" in not_yet.err
+    assert program("start", run_id).status == 0
 
 
 def test_the_request_comes_from_a_file_or_from_standard_input(program: Program, project: Project) -> None:
@@ -153,16 +152,16 @@ def test_the_request_comes_from_a_file_or_from_standard_input(program: Program, 
     agent = program.desk.script(TWO)
     one = program("create", "tested", "@wanted.txt", "--agent", agent)
     two = program("create", "tested", "-", "--agent", agent, stdin="From a pipe")
-    assert one.returncode == two.returncode == 0
-    said = program("logs", "last", "--json").stdout
+    assert one.status == two.status == 0
+    said = program("logs", "last", "--json").out
     assert "From a pipe" in said
 
 
 def test_yes_goes_on_without_uncommitted_changes_and_says_so(program: Program, project: Project) -> None:
     (project.root / "a.txt").write_text("changed\n")
     done = program(*run(program, TWO, "--yes"))
-    assert done.returncode == 0
-    assert "without 1 uncommitted change" in done.stderr
+    assert done.status == 0
+    assert "without 1 uncommitted change" in done.err
     branch = project.lines("for-each-ref", "--format=%(refname:short)", "refs/heads/bigtask/*/main")[0]
     assert project.git("show", f"{branch}:a.txt") == "one\ntwo\nthree"
     assert (project.root / "a.txt").read_text() == "changed\n"
@@ -170,11 +169,11 @@ def test_yes_goes_on_without_uncommitted_changes_and_says_so(program: Program, p
 
 def test_retry_takes_up_what_failed_in_a_run_that_has_ended(program: Program) -> None:
     bad = {"when": {"task": "one", "attempt": 1}, "steps": [{"do": "end", "reason": "error", "detail": "no"}]}
-    program.desk.template(config={"retryOnError": False})
-    assert program(*run(program, {**TWO, "turns": [bad]}, "--yes")).returncode == 1
+    program.desk.template(config={"retryOnError": False}, phases=PLAN_AND_WORK)
+    assert program(*run(program, {**TWO, "turns": [bad]}, "--yes")).status == 1
     done = program("retry", "last")
-    assert done.returncode == 0
-    assert done.stdout.startswith("Complete")
+    assert done.status == 0
+    assert done.out.startswith("Complete")
 
 
 @pytest.mark.parametrize(
@@ -202,11 +201,9 @@ def test_bad_input_gets_one_clear_sentence_and_makes_nothing(
     arguments = [*arguments[:2], "-", *arguments[3:]] if given else arguments
     if arguments[0] == "run" and "--agent" not in arguments:
         arguments = [*arguments, "--agent", program.desk.script(TWO)]
-    done = program(*arguments, stdin=given)
-    assert done.returncode == 2
-    assert sentence in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+    said = program(*arguments, stdin=given)
+    assert (said.status, said.out) == (2, "")
+    assert sentence in said.err
     assert len(list(program.desk.home.folders())) == (arguments[0] == "confirm")
 
 
@@ -216,9 +213,9 @@ def test_an_answer_that_stays_nonsense_waits_for_a_person(program: Program) -> N
         "turns": [{"when": {"task": "one"}, "steps": [{"do": "say", "text": "blah"}]}],
     }
     done = program(*run(program, script, "--yes"))
-    assert done.returncode == 3
-    assert done.stderr.count("asked again") >= 3
-    assert "bigtask answer last w1 retry" in done.stderr
+    assert done.status == 3
+    assert done.err.count("asked again") >= 3
+    assert "bigtask answer last w1 retry" in done.err
 
 
 def test_a_reader_that_goes_away_ends_the_run_without_a_traceback(program: Program) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import io
 import sys
 
 import click
 
 from bigtask.cli.frame import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Frame
+from bigtask.cli.words import plain
 from bigtask.errors import BigtaskError, Forbidden, InvalidInput, NotFound
 
 GROUPS: dict[str, dict[str, str]] = {
@@ -42,6 +45,15 @@ GROUPS: dict[str, dict[str, str]] = {
 }
 
 
+_EPILOG = """\b
+Example: bigtask run documentation "Generate documentation for all modules" --agent offline
+
+\b
+Completion of commands, options, runs and templates, for bash (zsh and fish alike):
+  eval "$(_BIGTASK_COMPLETE=bash_source bigtask)"
+"""
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for group in GROUPS.values() for name in group]
@@ -53,6 +65,16 @@ class _Commands(click.Group):
         command: click.Command = module.command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(args[0], known, n=3, cutoff=0.5)
+            asked = f" Did you mean {' or '.join(near)}?" if near else " bigtask --help lists them."
+            ctx.fail(f"There is no command {args[0]!r}.{asked}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, commands in GROUPS.items():
             with formatter.section(title):
@@ -63,7 +85,7 @@ class _Commands(click.Group):
     cls=_Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog='Example: bigtask run documentation "Generate documentation for all modules" --agent offline',
+    epilog=_EPILOG,
 )
 @click.option("-v", "--verbose", count=True, help="Say more on stderr; twice for everything.")
 @click.version_option(package_name="bigtask", message="%(prog)s %(version)s")
@@ -83,14 +105,27 @@ def cli(ctx: click.Context, verbose: int) -> None:
 
 def main() -> None:
     """The entry point: expected failures become one sentence on stderr and an exit code."""
+    _print_what_can_be_printed()
     try:
-        status = cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
+        status = cli.main(prog_name="bigtask", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(EXIT_USAGE)
     except BigtaskError as error:
-        click.echo(f"bigtask: {error}", err=True)
+        click.echo(f"bigtask: {plain(str(error))}", err=True)
         sys.exit(EXIT_USAGE if isinstance(error, InvalidInput | NotFound | Forbidden) else EXIT_FAILED)
+    except OSError as error:
+        # The environment's failures: a full disk, a folder that may not be used, no more file descriptors.
+        what = f"{plain(str(error.filename))}: " if error.filename is not None else ""
+        click.echo(f"bigtask: {what}{error.strerror or error}. What can be done: bigtask doctor", err=True)
+        sys.exit(EXIT_FAILED)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _print_what_can_be_printed() -> None:
+    """A name that isn't UTF-8, or a terminal that isn't, must not cost the rest of a result."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bigtask.cli.frame import Frame, json_option, print_json
-from bigtask.cli.plain_text import one_line
 from bigtask.cli.screen import Screen, note, table, word
+from bigtask.cli.words import one_line
 
 if TYPE_CHECKING:
     from bigtask.agents.protocol import Agent

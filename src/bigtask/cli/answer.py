@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bigtask.cli.frame import Frame, carry_out, json_option, print_json, run_argument
-from bigtask.cli.plain_text import counted
 from bigtask.cli.screen import note
-from bigtask.cli.words import short
-from bigtask.errors import Conflict
+from bigtask.cli.words import counted
 
 if TYPE_CHECKING:
     from bigtask.core.run import Run
@@ -50,11 +48,11 @@ def command(
     from bigtask.core.status import status
 
     folder = frame.find(run_id)
+    name = frame.name_of(folder)
     given = None if data is None else read_data(data)
 
     async def settle(link: RunLink) -> Run:
         run = await linked(link, folder.id)
-        _require_somebody(run, waiting_id, held_here=link.held_here)
         written = None if given is None else usable(run, waiting_id, answer, given)
         wanted = Answer(waiting_id=waiting_id, answer=answer, scope=scope, data=written, by=frame.who)
         await link.ask(wanted)
@@ -64,19 +62,7 @@ def command(
     if as_json:
         answered = {"id": run.id, "waitingId": waiting_id, "answer": answer, "scope": scope}
         print_json({**answered, "status": status(run), "waiting": len(run.waiting), "held": held})
-    id, left = short(run.id), counted(len(run.waiting), "question")
-    more = f" {left} left: bigtask show {id}." if run.waiting else ""
-    on = "" if held or run.outcome is not None else f" Nobody carries the run on: bigtask resume {id}"
+    left = counted(len(run.waiting), "question")
+    more = f" {left} left: bigtask show {name}." if run.waiting else ""
+    on = "" if held or run.outcome is not None else f" Nobody carries the run on: bigtask resume {name}"
     note(f"{waiting_id} is answered: {answer}.{more}{on}")
-
-
-def _require_somebody(run: Run, waiting_id: str, *, held_here: bool) -> None:
-    """A permission is the session's: where that has ended, an answer would reach nobody."""
-    from bigtask.core.states import WaitingKind
-
-    waiting = run.waiting.get(waiting_id)
-    if waiting is not None and waiting.kind is WaitingKind.PERMISSION and held_here:
-        raise Conflict(
-            f"the session that asked {waiting_id} has ended with its process: "
-            f"bigtask resume {short(run.id)} goes on with the task, which asks again if it still needs to"
-        )

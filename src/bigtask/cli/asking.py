@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bigtask.cli.plain_text import counted, one_line
+from bigtask.cli.words import counted, one_line
 from bigtask.core.commands import Answer, AnyCommand, Confirm, EditPlan, Resume, SkipTask
 from bigtask.core.edits import DropTask, SetTask
 from bigtask.core.run import Run

@@ -3,59 +3,53 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 
 from bigtask.cli.frame import Frame
-from bigtask.cli.plain_text import counted, one_line
+from bigtask.cli.reading import glance, load
+from bigtask.cli.request_options import Request
+from bigtask.cli.screen import note
+from bigtask.cli.words import counted, one_line
 from bigtask.core.events import Created
-from bigtask.core.evolve import fold
 from bigtask.core.run import Run
 from bigtask.core.states import TaskState
-from bigtask.errors import BigtaskError, StoreError
-from bigtask.host import access, creation
-from bigtask.host.creation import Options
+from bigtask.errors import BigtaskError
+from bigtask.host import creation
 from bigtask.host.home import RunFolder
 from bigtask.workspaces.source import examine
 
 
-async def make(
-    frame: Frame, *, template: str, request: str, cwd: Path, options: Options, variables: Mapping[str, Any]
-) -> RunFolder:
+async def make(frame: Frame, request: Request) -> RunFolder:
     """Raises what `creation.create` raises."""
+    options = request.options
     if options.yes and options.include_changes is None:
-        found = await examine(cwd)
+        found = await examine(request.cwd)
         if found.dirty_count:
             options = msgspec.structs.replace(options, include_changes=False)
             changes = counted(found.dirty_count, "uncommitted change")
-            tell(f"going on without {changes} in {found.root} (--include-changes takes them along)")
+            note(f"going on without {changes} in {found.root} (--include-changes takes them along)")
     return await creation.create(
         frame.home,
-        template_id=template,
-        cwd=cwd,
-        request=request,
+        template_id=request.template,
+        cwd=request.cwd,
+        request=request.text,
         agents=frame.agents,
-        templates=frame.templates(cwd),
+        templates=frame.templates(request.cwd),
         options=options,
-        variables=variables,
+        variables=request.variables,
         by=frame.who,
     )
 
 
-async def find_again(frame: Frame, *, template: str, request: str, cwd: Path) -> tuple[RunFolder, Run] | None:
+async def find_again(frame: Frame, request: Request) -> tuple[RunFolder, Run] | None:
     """The newest unfinished run of the same template and request in the same folder."""
-    wanted = (template, request.strip(), os.path.realpath(cwd))
+    wanted = (request.template, request.text.strip(), os.path.realpath(request.cwd))
     for folder in frame.home.folders():
-        try:
-            run = fold(folder.id, await access.read(folder))
-        except StoreError:
-            # A broken log of another run is no reason not to begin this one.
-            continue
-        if run.outcome is None and _same(run.created, wanted):
+        # One that can't be read is no reason not to begin another.
+        run = (await glance(folder)).run
+        if run is not None and run.outcome is None and _same(run.created, wanted):
             return folder, run
     return None
 
@@ -66,15 +60,15 @@ def _same(created: Created, wanted: tuple[str, str, str]) -> bool:
 
 async def describe(frame: Frame, folder: RunFolder) -> None:
     """Which template, project and agent, whose account: on stderr, before anything is spawned."""
-    run = fold(folder.id, await access.read(folder))
+    run = await load(folder)
     created, settings = run.created, run.settings
     source = created.source
     where = one_line(source.cwd)
     if source.kind == "git":
         where += f" ({one_line(source.branch or 'no branch')}, {(source.head or 'no commit')[:8]})"
-    tell(f"{click.style(created.template_id, bold=True)} in {where}")
-    tell(f"  agent {settings.agent}: {_agent(frame, settings.agent)}")
-    tell(f"  run {run.id}, up to {counted(settings.slots, 'worker')}")
+    click.echo(f"{click.style(created.template_id, bold=True)} in {where}", err=True)
+    note(f"  agent {settings.agent}: {_agent(frame, settings.agent)}")
+    note(f"  run {run.id}, up to {counted(settings.slots, 'worker')}")
 
 
 def _agent(frame: Frame, name: str) -> str:
@@ -88,8 +82,4 @@ def _agent(frame: Frame, name: str) -> str:
 
 def tell_going_on(run: Run, name: str) -> None:
     done = f"{run.counts[TaskState.COMPLETED]} of {len(run.tasks)} done" if run.tasks else "no plan yet"
-    tell(f"going on with run {name} ({done}): the same request isn't finished (--new starts afresh)")
-
-
-def tell(words: str) -> None:
-    click.echo(words, err=True)
+    note(f"going on with run {name} ({done}): the same request isn't finished (--new starts afresh)")

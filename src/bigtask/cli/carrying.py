@@ -15,13 +15,24 @@ from typing import Protocol
 import click
 
 from bigtask.cli.following import Following, Watcher
-from bigtask.cli.frame import EXIT_INTERRUPTED, EXIT_OK, EXIT_WAITING, Frame, exit_status, print_json
+from bigtask.cli.frame import (
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_WAITING,
+    Frame,
+    carry_out,
+    exit_status,
+    print_json,
+)
 from bigtask.cli.keyboard import is_ours
 from bigtask.cli.lines import JsonView, PlainView
-from bigtask.cli.standing import how_to_go_on, name_of, stands_still
+from bigtask.cli.next_steps import answers, next_steps
+from bigtask.cli.standing import stands_still
+from bigtask.cli.words import one_line
 from bigtask.core.commands import AnyCommand, Pause
 from bigtask.core.events import Event
 from bigtask.core.run import Run
+from bigtask.core.states import WaitingKind
 from bigtask.errors import BigtaskError
 from bigtask.host.home import RunFolder
 from bigtask.host.lock import holder_of
@@ -62,6 +73,15 @@ async def carry(
     begins with the first event that the run has, else with the first that comes."""
     carrying = _Carrying(frame, folder, as_json=as_json, stay=stay, whole=whole)
     return carrying.last_word(await carrying.go(first))
+
+
+def ask_and_carry(frame: Frame, run_id: str, command: AnyCommand, *, watch: bool, as_json: bool) -> int:
+    """What a command for a run that exists does: if no process carries the run out, this one does. Without
+    `watch` another process's run is only asked."""
+    folder = frame.find(run_id)
+    return carry_out(
+        lambda: carry(frame, folder, lambda run: command, as_json=as_json, stay=watch, whole=False)
+    )
 
 
 class _Carrying:
@@ -233,7 +253,7 @@ class _Carrying:
             return EXIT_INTERRUPTED
         if run is None:
             return EXIT_INTERRUPTED
-        name = name_of(self._frame.home, self._folder)
+        name = self._frame.name_of(self._folder)
         if self._as_json:
             from bigtask.cli.result import result_json
 
@@ -246,7 +266,7 @@ class _Carrying:
         if run.outcome is not None:
             return exit_status(run)
         if ending is _Ending.WAITING:
-            click.echo("\n".join(how_to_go_on(run, name)), err=True)
+            click.echo("\n".join(_how_to_go_on(run, name)), err=True)
             return EXIT_WAITING
         click.echo(
             f"{holder_of(self._folder.lock)} goes on with it: `bigtask watch {name}` follows", err=True
@@ -271,6 +291,19 @@ def _how_it_was_left(run: Run, name: str, *, held_here: bool) -> str:
     if not held_here:
         return f"not following any more, the run goes on: `bigtask watch {name}` follows it again"
     how = "paused" if run.paused else "stopped"
-    # A paused run needs somebody's word, any other only somebody who carries it out.
-    verb = "resume" if run.paused else "watch" if run.started else "start"
+    verb = "resume" if run.started else "start"
     return f"{how}: `bigtask {verb} {name}` or the same command goes on"
+
+
+def _how_to_go_on(run: Run, name: str) -> Iterator[str]:
+    """For each thing that the run waits for, what it is and the commands that settle it, once this process
+    has ended."""
+    if not run.started or run.paused:
+        yield f"the run {'is paused' if run.paused else 'has not been started'}"
+        yield from (f"  {step.command}" for step in next_steps(run, name, held=False))
+    for waiting in run.waiting.values():
+        who = f"{waiting.task_id} needs you" if waiting.task_id else "the run needs you"
+        yield f"{who} ({waiting.id}): {one_line(waiting.question, 400)}"
+        yield from (f"  {command}" for command in answers(waiting, name))
+        if waiting.kind is not WaitingKind.PLAN and not run.paused:
+            yield f"  and then bigtask resume {name}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bigtask.cli.frame import Frame, carry_out, json_option, run_argument, watch_option
+from bigtask.cli.frame import Frame, json_option, run_argument, watch_option
 from bigtask.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -34,14 +34,11 @@ def command(
 
     If no process carries the run out, this one does, and shows it as `run` does.
     """
-    from bigtask.cli.carrying import carry
+    from bigtask.cli.carrying import ask_and_carry
     from bigtask.core.commands import Confirm
 
-    folder = frame.find(run_id)
     wanted = Confirm(revision=revision, modifications=_modifications(skip, priorities), by=frame.who)
-    return carry_out(
-        lambda: carry(frame, folder, lambda run: wanted, as_json=as_json, stay=watch, whole=False)
-    )
+    return ask_and_carry(frame, run_id, wanted, watch=watch, as_json=as_json)
 
 
 def _modifications(skip: tuple[str, ...], priorities: tuple[str, ...]) -> dict[str, Modification]:

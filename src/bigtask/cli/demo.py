@@ -11,8 +11,6 @@ import click
 from bigtask.cli.frame import Frame, carry_out, json_option
 
 if TYPE_CHECKING:
-    from bigtask.core.commands import AnyCommand
-    from bigtask.core.run import Run
     from bigtask.host.home import RunFolder
 
 _LABEL = "no model: a scripted demonstration"
@@ -76,39 +74,31 @@ async def _carry_out(frame: Frame, folder: RunFolder, patience_s: float, *, as_j
     import asyncio
 
     from bigtask.cli.carrying import carry
+    from bigtask.cli.run import go_on
     from bigtask.demo.staging import answer_after
 
     answering = asyncio.create_task(answer_after(folder, patience_s))
     try:
-        return await carry(frame, folder, _go_on, as_json=as_json)
+        return await carry(frame, folder, lambda run: go_on(run, frame.who), as_json=as_json)
     finally:
         answering.cancel()
         await asyncio.wait([answering])
 
 
-def _go_on(run: Run) -> AnyCommand | None:
-    from bigtask.core.commands import Resume, Start
-
-    if not run.started:
-        return Start()
-    return Resume() if run.paused or run.pausing else None
-
-
 def _say_what_next(frame: Frame, folder: RunFolder, project: Path) -> None:
     from bigtask.cli.reading import load
     from bigtask.cli.screen import note
-    from bigtask.cli.words import short
 
     run = carry_out(lambda: load(folder))
     if run.outcome is None:
         return
-    id = short(folder.id)
+    name = frame.name_of(folder)
     note(
         f"\nThe project is in {project}\nIts new tests and pages stay on a branch until you merge them.\n\n"
-        f"  bigtask show {id}               what became of every task\n"
-        f"  bigtask show {id} test-entries  why its first attempt was refused\n"
-        f"  bigtask diff {id}               the whole change\n"
-        f"  bigtask merge {id}              take it in; --undo takes it out again\n\n"
+        f"  bigtask show {name}               what became of every task\n"
+        f"  bigtask show {name} test-entries  why its first attempt was refused\n"
+        f"  bigtask diff {name}               the whole change\n"
+        f"  bigtask merge {name}              take it in; --undo takes it out again\n\n"
         "In a project of yours, without a model as well:\n\n"
         '  bigtask run documentation "Document every module" --agent offline'
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from bigtask.cli.frame import EXIT_FAILED, EXIT_OK, Frame, carry_out, json_option, print_json
+from bigtask.cli.words import counted
 
 
 @click.command(
@@ -40,7 +41,5 @@ def command(frame: Frame, as_json: bool) -> int:
         rows.add_row(word(marks[one.level], style=styles[one.level]), word(one.area, style=""), said)
     screen.print(rows)
     warned = sum(one.level is Level.WARN for one in found)
-    problems = f"{len(bad)} problem" if len(bad) == 1 else f"{len(bad)} problems"
-    warnings = f"{warned} warning" if warned == 1 else f"{warned} warnings"
-    note(f"\n{problems}, {warnings}")
+    note(f"\n{counted(len(bad), 'problem')}, {counted(warned, 'warning')}")
     return EXIT_FAILED if bad else EXIT_OK

@@ -1,12 +1,13 @@
-"""Each event as a line for people: who, what, and the detail that matters."""
+"""Each event as a line for people: who, what, and the detail that matters. One line for the live view, the
+piped one and `bigtask logs`, which show more or fewer of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import IntEnum
 
-from bigtask.cli.plain_text import counted, duration, one_line
-from bigtask.cli.time_left import span
+from bigtask.cli.words import both_ends, command_line, counted, duration, one_line, span
 from bigtask.core import events as e
 from bigtask.core import ledger
 from bigtask.core.edits import AddTask, DropTask, Edit, MergeTasks, ReorderTasks, SetTask
@@ -17,45 +18,66 @@ from bigtask.core.values import ANALYSIS, PLANNING, RESERVED, Estimate
 _DETAIL = 600
 _WIDEST_NAME = 24
 
+MOODS = {"good": ("✓", "green"), "bad": ("✗", "red"), "amber": ("!", "yellow"), "quiet": ("·", "dim")}
+"""Mark and colour."""
+
+
+class Reach(IntEnum):
+    LOG = 0
+    """Only for those who read the log."""
+    PIPE = 1
+    """A live terminal shows it in place, and leaves no line."""
+    ALL = 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """`mood` is good, bad, amber or quiet. What isn't `lasting` is shown in place on a live terminal."""
+    """`mood` is a key of `MOODS`."""
 
     who: str
     what: str
     detail: str = ""
     mood: str = "quiet"
-    lasting: bool = True
+    reach: Reach = Reach.ALL
 
 
-def line_of(run: Run, event: e.Event) -> Line | None:
-    """None for what says nothing to a person. `run` has the event folded in."""
+def line_of(run: Run, event: e.Event) -> Line:
+    """`run` has the event folded in."""
     line = _of_run(run, event.data) or _of_task(run, event.data)
-    return line and replace(line, who=one_line(line.who, 48), detail=one_line(line.detail, _DETAIL))
+    return replace(line, who=one_line(line.who, 48), detail=both_ends(line.detail, _DETAIL))
 
 
 def printed(line: Line, at_ms: int, run: Run) -> str:
     """`12:03:11 doc-rich-text  completed  4 files, +963 −0`, in local time."""
+    return f"{head(line, at_ms, run)}  {line.detail}".rstrip()
+
+
+def head(line: Line, at_ms: int, run: Run) -> str:
+    """What stands before the detail, always equally wide."""
     clock = datetime.fromtimestamp(at_ms / 1000).strftime("%H:%M:%S")
-    return f"{clock} {line.who:<{name_width(run)}}  {line.what:<9}  {line.detail}".rstrip()
+    return f"{clock} {line.who:<{name_width(run)}}  {line.what:<9}"
 
 
-def name_width(run: Run, most: int = _WIDEST_NAME) -> int:
-    return min(max((12, *(len(id) for id in run.tasks))), most)
+def name_width(run: Run) -> int:
+    return min(max((12, *(len(id) for id in run.tasks))), _WIDEST_NAME)
 
 
 def _of_run(run: Run, data: e.Happened) -> Line | None:
     match data:
         case e.Created():
             return Line(
-                who="run", what="created", detail=f"{data.template_id}: {data.request}", lasting=False
+                who="run", what="created", detail=f"{data.template_id}: {data.request}", reach=Reach.PIPE
             )
         case e.Started():
-            return Line(who="run", what="started", detail=_by(data.by), lasting=False)
+            return Line(who="run", what="started", detail=_by(data.by), reach=Reach.PIPE)
         case e.PhaseChanged():
             round = f"repair round {data.round}" if data.round else ""
-            return Line(who=phase_name(data.phase), what="begins", detail=round, lasting=bool(round))
+            return Line(
+                who=phase_name(data.phase),
+                what="begins",
+                detail=round,
+                reach=Reach.ALL if round else Reach.PIPE,
+            )
         case e.AnalysisComplete():
             said = str(data.analysis.get("summary", ""))
             return Line(who="analysis", what="completed", detail=said, mood="good")
@@ -65,10 +87,11 @@ def _of_run(run: Run, data: e.Happened) -> Line | None:
             changes = ", ".join(_edit(edit) for edit in data.edits)
             return Line(who="plan", what="changed", detail=f"{changes} {_by(data.by)}")
         case e.Confirmed():
-            return Line(who="plan", what="confirmed", detail=_by(data.by))
+            how = "by itself: the run was told not to ask" if data.by == "autoSpawn" else _by(data.by)
+            return Line(who="plan", what="confirmed", detail=how)
         case e.Progress():
             done, total = data.counts.get("completed", 0), data.counts.get("total", 0)
-            return Line(who="run", what="progress", detail=f"{done} of {total} done", lasting=False)
+            return Line(who="run", what="progress", detail=f"{done} of {total} done", reach=Reach.PIPE)
         case e.WaitingRaised(waiting=waiting):
             options = " / ".join(waiting.options)
             detail = f"{waiting.question} [{options}] ({waiting.id})"
@@ -77,7 +100,8 @@ def _of_run(run: Run, data: e.Happened) -> Line | None:
             detail = f"{data.waiting_id}: {data.answer} {_by(data.by)}"
             return Line(who="run", what="answered", detail=detail)
         case e.Pausing():
-            return Line(who="run", what="pausing", detail=_by(data.by), mood="amber")
+            how = "at once" if data.now else "at the next safe point"
+            return Line(who="run", what="pausing", detail=f"{how} {_by(data.by)}", mood="amber")
         case e.Paused():
             return Line(who="run", what="paused", mood="amber")
         case e.Resumed():
@@ -90,60 +114,62 @@ def _of_run(run: Run, data: e.Happened) -> Line | None:
             return Line(who="run", what=what, detail=f"{counted(len(data.files), 'file')} {_by(data.by)}")
         case e.Completed():
             mood = "good" if data.outcome == "complete" else "amber"
-            return Line(who="run", what=str(data.outcome), detail=data.reason, mood=mood, lasting=False)
+            return Line(who="run", what=str(data.outcome), detail=data.reason, mood=mood, reach=Reach.PIPE)
         case e.Errored():
-            return Line(who="run", what="failed", detail=data.reason, mood="bad", lasting=False)
+            return Line(who="run", what="failed", detail=data.reason, mood="bad", reach=Reach.PIPE)
         case e.Cancelled():
-            return Line(who="run", what="cancelled", detail=_by(data.by), mood="amber", lasting=False)
+            return Line(who="run", what="cancelled", detail=_by(data.by), mood="amber", reach=Reach.PIPE)
         case _:
             return None
 
 
-def _of_task(run: Run, data: e.Happened) -> Line | None:
-    id = getattr(data, "task_id", None)
-    if id is None or isinstance(data, e.WorkerMessage):
-        return None
+def _of_task(run: Run, data: e.Happened) -> Line:
+    id = str(getattr(data, "task_id", ""))
     line = _of_attempt(run, id, data)
-    return line and replace(line, who=phase_name(RESERVED[id]) if id in RESERVED else id)
+    return replace(line, who=phase_name(RESERVED[id]) if id in RESERVED else id)
 
 
-def _of_attempt(run: Run, id: str, data: e.Happened) -> Line | None:
+def _of_attempt(run: Run, id: str, data: e.Happened) -> Line:
     match data:
         case e.WorkerSpawned():
             attempt = f"attempt {data.attempt}" if data.attempt > 1 else ""
-            return Line(who=id, what="starts", detail=attempt, lasting=False)
+            return Line(who=id, what="starts", detail=attempt, reach=Reach.PIPE)
+        case e.WorkerStarted():
+            where = f"on branch {data.branch}" if data.branch else ""
+            return Line(who=id, what="started", detail=where, reach=Reach.LOG)
         case e.WorkerProgress():
             percent = "" if data.percent is None else f"{data.percent:.0f} %"
-            return Line(who=id, what="works", detail=f"{percent} {data.action}", lasting=False)
+            return Line(who=id, what="works", detail=f"{percent} {data.action}", reach=Reach.PIPE)
         case e.WorkerReported():
-            return Line(who=id, what="reported", detail=data.report.summary, lasting=False)
+            return Line(who=id, what="reported", detail=data.report.summary, reach=Reach.PIPE)
         case e.WorkerReasked():
             detail = f"asked again ({data.number}): {'; '.join(data.errors)}"
             return Line(who=id, what="unusable", detail=detail, mood="amber")
         case e.WorkerChecked():
-            red = [" ".join(result.command) for result in data.results if not result.passed]
+            red = [command_line(result.command) for result in data.results if not result.passed]
             detail = f"failed: {', '.join(red)}" if red else f"{counted(len(data.results), 'check')} passed"
+            # What a red check leads to is said in the event that follows.
             return Line(
-                who=id, what="checked", detail=detail, mood="bad" if red else "quiet", lasting=bool(red)
+                who=id, what="checked", detail=detail, mood="bad" if red else "quiet", reach=Reach.PIPE
             )
         case e.WorkerConflict():
             return Line(who=id, what="conflict", detail=", ".join(data.files), mood="amber")
         case e.WorkerMerged():
-            return Line(who=id, what="merged", detail=_changes(run, id), lasting=False)
+            return Line(who=id, what="merged", detail=_changes(run, id), reach=Reach.PIPE)
         case e.WorkerCompleted():
             # What analysis and planning found is an event of its own.
-            lasting = id not in (ANALYSIS, PLANNING)
-            return Line(who=id, what="completed", detail=_result(run, id), mood="good", lasting=lasting)
+            reach = Reach.PIPE if id in (ANALYSIS, PLANNING) else Reach.ALL
+            return Line(who=id, what="completed", detail=_result(run, id), mood="good", reach=reach)
         case e.WorkerPartial():
             detail = f"{data.reason} {_by(data.by)}"
             return Line(who=id, what="partial", detail=detail, mood="amber")
         case e.WorkerNeedsReview():
-            return Line(who=id, what="held back", detail=data.reason, mood="amber", lasting=False)
+            return Line(who=id, what="held back", detail=data.reason, mood="amber", reach=Reach.PIPE)
         case e.AttemptEnded():
             what = data.type.partition(":")[2]
             return Line(who=id, what=what, detail=data.reason, mood="amber" if what == "lost" else "bad")
         case e.WorkerRetrying():
-            wait = f" in {data.delay_ms / 1000:.1f} s" if data.delay_ms else ""
+            wait = f" in {duration(data.delay_ms)}" if data.delay_ms else ""
             return Line(who=id, what="retrying", detail=f"attempt {data.attempt}{wait}", mood="amber")
         case e.WorkerSuperseded():
             return Line(who=id, what="too late", detail=data.reason)
@@ -152,17 +178,23 @@ def _of_attempt(run: Run, id: str, data: e.Happened) -> Line | None:
         case e.WorkerCancelled():
             return Line(who=id, what="cancelled", detail=_by(data.by), mood="amber")
         case e.WorkerSkipped():
-            return Line(who=id, what="skipped", detail=data.reason, mood="amber")
+            return Line(who=id, what="skipped", detail=f"{data.reason} {_by(data.by)}", mood="amber")
         case e.WorkerLimited():
-            return Line(who=id, what="limited", detail=data.kind, mood="amber")
+            wait = f"{data.kind} for {duration(data.reset_ms)}" if data.reset_ms else data.kind
+            return Line(who=id, what="limited", detail=wait, mood="amber")
         case e.WorkerStalled():
             return Line(who=id, what="quiet", detail=f"for {duration(data.quiet_ms)}", mood="amber")
         case e.WorkerPaused():
-            return Line(who=id, what="paused", lasting=False)
+            return Line(who=id, what="paused", reach=Reach.PIPE)
         case e.WorkerResumed():
-            return Line(who=id, what="resumed", lasting=False)
+            return Line(who=id, what="resumed", reach=Reach.PIPE)
+        case e.WorkerWaiting():
+            return Line(who=id, what="waits", detail=f"for {data.waiting_id}", reach=Reach.LOG)
+        case e.WorkerMessage():
+            detail = f"{data.length:,} bytes of its transcript"
+            return Line(who=id, what="said", detail=detail, reach=Reach.LOG)
         case _:
-            return None
+            return Line(who=id, what=data.type.partition(":")[2], reach=Reach.LOG)
 
 
 def phase_name(phase: str) -> str:

@@ -10,7 +10,6 @@ from bigtask.core.commands import AnyCommand
 from bigtask.core.events import Event
 from bigtask.core.evolve import begin, evolve
 from bigtask.core.run import Run
-from bigtask.errors import BigtaskError
 from bigtask.host.access import attach
 from bigtask.host.home import RunFolder
 from bigtask.host.link import HolderGone, RunLink
@@ -50,23 +49,16 @@ class Following:
         Raises what the command raises, RunBusy, or a StoreError.
         """
         while True:
-            problem: BigtaskError | None = None
-            done = False
             try:
                 async with attach(self.folder, self._agents, who=self._who) as link:
-                    # Beyond this block an error would come out wrapped by the holder's task group.
                     try:
-                        done = await self._attached(link, first, stay=stay)
-                    except BigtaskError as error:
-                        problem = error
+                        if await self._attached(link, first, stay=stay):
+                            return
                     finally:
                         self.link = None
-            except* BigtaskError as group:
-                problem = _first(group)
-            if problem is not None and not isinstance(problem, HolderGone):
-                raise problem
-            if done:
-                return
+            except HolderGone:
+                # Whoever attaches next finds out whether anybody has taken its place.
+                continue
 
     async def _attached(
         self, link: RunLink, first: Callable[[Run], AnyCommand | None], *, stay: bool
@@ -105,11 +97,3 @@ class Following:
     def _ended(self) -> bool:
         run = self.run
         return run is not None and run.outcome is not None and run.seq >= (self._asked or 0)
-
-
-def _first(group: BaseExceptionGroup[BigtaskError]) -> BigtaskError:
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    assert isinstance(found, BigtaskError)
-    return found

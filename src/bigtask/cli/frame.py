@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bigtask.cli.completion import run_names
+from bigtask.cli.words import short
 from bigtask.host.home import Home, RunFolder
 from bigtask.sink import log_to_stderr
 
@@ -54,8 +56,18 @@ class Frame:
         project_dir = project / ".bigtask" / "templates" if project is not None else None
         return TemplateManager(user_dir=self.home.templates, project_dir=project_dir)
 
-    def find(self, run_id: str) -> RunFolder:
-        return self.home.find(run_id)
+    def find(self, given: str) -> RunFolder:
+        """Raises NotFound, and InvalidInput where runs can't be kept."""
+        return self.home.find(given)
+
+    def name_of(self, folder: RunFolder) -> str:
+        """The shortest name that `find` finds the run by: `last`, the end of its id, or all of it."""
+        ids = [other.id for other in self.home.folders()]
+        if ids and ids[0] == folder.id:
+            return "last"
+        end = short(folder.id)
+        fits = [id for id in ids if id.startswith(end) or id.endswith(end)]
+        return end if fits == [folder.id] else folder.id
 
 
 def _user() -> str:
@@ -86,7 +98,7 @@ def exit_status(run: Run) -> int:
     return EXIT_FAILED if run.outcome is not None else EXIT_WAITING
 
 
-run_argument = click.argument("run_id", metavar="RUN")
+run_argument = click.argument("run_id", metavar="RUN", shell_complete=run_names)
 """A run: its id, a unique part of it, or `last`."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

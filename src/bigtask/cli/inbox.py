@@ -20,10 +20,14 @@ def command(frame: Frame, as_json: bool) -> None:
     from bigtask.cli.waiting_items import entry, show_waiting
 
     found = carry_out(lambda: glances(frame.home.folders()))
-    runs = [(one.run, one.held) for one in found if one.run is not None]
-    items = [(run, waiting, held) for run, held in runs for waiting in run.waiting.values()]
+    items = [
+        (one.run, waiting, frame.name_of(one.folder))
+        for one in found
+        if one.run is not None
+        for waiting in one.run.waiting.values()
+    ]
     if as_json:
-        print_json({"waiting": [entry(run, waiting, held=held) for run, waiting, held in items]})
+        print_json({"waiting": [entry(*item) for item in items]})
         return
     for one in found:
         if one.run is None:
@@ -32,7 +36,7 @@ def command(frame: Frame, as_json: bool) -> None:
         note("Nothing waits for you.")
         return
     screen = Screen()
-    for place, (run, waiting, held) in enumerate(items):
+    for place, item in enumerate(items):
         if place:
             screen.print()
-        show_waiting(screen, run, waiting, held=held, with_run=True)
+        show_waiting(screen, *item, with_run=True)

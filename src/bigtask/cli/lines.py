@@ -6,7 +6,7 @@ import time
 
 import click
 
-from bigtask.cli.event_lines import line_of, printed
+from bigtask.cli.event_lines import Reach, line_of, printed
 from bigtask.cli.frame import print_json
 from bigtask.cli.time_left import Stopwatch
 from bigtask.core.events import Event
@@ -22,8 +22,10 @@ class PlainView:
     def see(self, run: Run, event: Event, *, fresh: bool) -> None:
         self._watch.see(event)
         self._watch.stand(run.paused or run.outcome is not None)
-        line = line_of(run, event) if fresh else None
-        if line is not None:
+        if not fresh:
+            return
+        line = line_of(run, event)
+        if line.reach >= Reach.PIPE:
             self.say(printed(line, event.at, run))
 
     def attached(self, run: Run, *, held_here: bool, again: bool) -> None:

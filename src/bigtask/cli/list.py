@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from bigtask.cli.frame import Frame, carry_out, json_option, print_json
-from bigtask.cli.plain_text import counted
 from bigtask.cli.screen import note
+from bigtask.cli.words import counted
 
 NEWEST = 20
 
@@ -34,7 +34,7 @@ def command(frame: Frame, unfinished: bool = False, everything: bool = False, as
     if not found:
         _say_how_to_begin(any_run=bool(folders))
         return
-    show_list(found)
+    show_list(frame, found)
     if len(chosen) < len(folders):
         note(f"\n{counted(len(folders) - len(chosen), 'older run')}: bigtask list --all")
 

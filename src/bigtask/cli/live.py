@@ -8,24 +8,26 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from bigtask.cli.asking import command_of, question_of, sentence
-from bigtask.cli.event_lines import Line, line_of, name_width
+from bigtask.cli.event_lines import MOODS, Line, Reach, line_of, name_width
 from bigtask.cli.keyboard import Keyboard
 from bigtask.cli.painter import Painter
 from bigtask.cli.picture import Slots, foot, picture
-from bigtask.cli.plain_text import one_line
 from bigtask.cli.plan_table import plan_table
 from bigtask.cli.time_left import Stopwatch
+from bigtask.cli.words import both_ends, one_line
 from bigtask.core.commands import AnyCommand
 from bigtask.core.events import Event, PlanChanged, WaitingRaised, WorkerSkipped
 from bigtask.core.run import Run
 from bigtask.core.states import WaitingKind
 from bigtask.errors import InvalidInput
 
-_MARKS = {"good": ("✓", "green"), "bad": ("✗", "red"), "amber": ("!", "yellow"), "quiet": ("·", "dim")}
+_ROWS_OF_TROUBLE = 4
+"""So many may say what went wrong; `show` has all of it."""
 
 
 class LiveView:
@@ -60,9 +62,8 @@ class LiveView:
         if not fresh:
             return
         line = line_of(run, event)
-        if line is not None and line.lasting and not (self._send and isinstance(event.data, WaitingRaised)):
-            # Of what went wrong nothing is left out.
-            self._painter.say(_text(line, run), cut=line.mood in ("good", "quiet"))
+        if line.reach is Reach.ALL and not (self._send and isinstance(event.data, WaitingRaised)):
+            self._painter.say(lasting(line, run, self._console.width))
         if isinstance(event.data, WaitingRaised):
             self._painter.ring()
         if _plan_to_confirm(run) and isinstance(event.data, WaitingRaised | PlanChanged | WorkerSkipped):
@@ -133,14 +134,24 @@ def _plan_to_confirm(run: Run) -> bool:
     return any(waiting.kind is WaitingKind.PLAN for waiting in run.waiting.values())
 
 
-def _text(line: Line, run: Run) -> Text:
-    mark, style = _MARKS[line.mood]
-    text = Text()
-    text.append(f"{mark} ", style=style)
-    text.append(f"{line.who:<{name_width(run)}}", style="cyan")
-    text.append(f"  {line.what:<9}", style=style)
-    text.append(f"  {line.detail}")
-    return text
+def lasting(line: Line, run: Run, width: int) -> RenderableType:
+    """On one row, or on a few below one another where something went wrong."""
+    mark, style = MOODS[line.mood]
+    name = name_width(run)
+    room = max(width - name - 16, 8)
+    row = Table.grid(padding=(0, 2, 0, 0))
+    row.add_column(width=name + 2, no_wrap=True, overflow="ellipsis")
+    row.add_column(width=9, no_wrap=True)
+    detail = line.detail
+    if line.mood in ("bad", "amber"):
+        row.add_column(width=room, overflow="fold")
+        detail = both_ends(detail, _ROWS_OF_TROUBLE * room - 8)
+    else:
+        row.add_column(width=room, no_wrap=True, overflow="ellipsis")
+    row.add_row(
+        Text.assemble((f"{mark} ", style), (line.who, "cyan")), Text(line.what, style=style), Text(detail)
+    )
+    return row
 
 
 class _Above:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bigtask.cli.frame import Frame, carry_out, json_option, print_json, run_argument
-from bigtask.cli.plain_text import counted
 from bigtask.cli.screen import note
-from bigtask.cli.words import plain, short
+from bigtask.cli.words import counted, plain
 
 if TYPE_CHECKING:
     from bigtask.core.run import Run
@@ -48,21 +47,21 @@ def command(frame: Frame, run_id: str, undo: bool, as_json: bool) -> None:
         return
     for path in files:
         click.echo(plain(path))
-    note(_words(run, len(files), undo=undo, already=already))
+    note(_words(run, frame.name_of(folder), len(files), undo=undo, already=already))
 
 
-def _words(run: Run, files: int, *, undo: bool, already: bool) -> str:
+def _words(run: Run, name: str, files: int, *, undo: bool, already: bool) -> str:
     from bigtask.core.states import Outcome
 
-    source, id = run.created.source, short(run.id)
+    source = run.created.source
     place = f"branch {source.branch}" if source.branch else source.cwd
     if undo:
-        return f"{counted(files, 'file')} as before the merge. Again: bigtask merge {id}"
+        return f"{counted(files, 'file')} as before the merge. Again: bigtask merge {name}"
     if already:
         return "Your branch has the result already: nothing was to do."
     if not files:
         return "The run has changed nothing: nothing was to do."
-    said = f"{counted(files, 'file')} merged ({place}). Take them out again: bigtask merge {id} --undo"
+    said = f"{counted(files, 'file')} merged ({place}). Take them out again: bigtask merge {name} --undo"
     if run.outcome is not Outcome.COMPLETE:
         said = f"The run is {run.outcome}: what it completed is merged, the rest is missing.\n{said}"
     return said

@@ -8,8 +8,7 @@ import click
 
 from bigtask.cli.frame import Frame, carry_out, json_option, print_json, run_argument
 from bigtask.cli.screen import note
-from bigtask.cli.words import short
-from bigtask.errors import Conflict, InvalidInput, NotFound
+from bigtask.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
     from bigtask.host.link import RunLink
@@ -28,19 +27,18 @@ def command(frame: Frame, run_id: str, task_id: str, text: str, as_json: bool) -
     """Says something to the worker at TASK, in the middle of its turn."""
     from bigtask.cli.reading import linked
     from bigtask.cli.steering import through
+    from bigtask.cli.task_page import find_task
 
     folder = frame.find(run_id)
     if not text.strip():
         raise InvalidInput("the message is empty: say what the worker should know")
 
     async def say(link: RunLink) -> None:
-        run = await linked(link, folder.id)
-        if run.record(task_id) is None:
-            known = ", ".join(run.tasks) or "none yet"
-            raise NotFound(f"the run has no task {task_id!r} (its tasks: {known})")
+        find_task(await linked(link, folder.id), task_id)
         if link.held_here:
             raise Conflict(
-                f"nobody carries the run out, so {task_id} has no session: bigtask resume {short(run.id)}"
+                f"nobody carries the run out, so {task_id} has no session: "
+                f"bigtask resume {frame.name_of(folder)}"
             )
         await link.say(task_id, text)
 

@@ -30,10 +30,10 @@ class Painter:
         self._lines = lines
         self._write("")
 
-    def say(self, what: RenderableType, *, cut: bool = False) -> None:
-        """Above the region, for good. `cut`: on one line, with its end left out where it is too long."""
+    def say(self, what: RenderableType) -> None:
+        """Above the region, for good."""
         with self._console.capture() as captured:
-            self._console.print(what, no_wrap=cut or None, overflow="ellipsis" if cut else None)
+            self._console.print(what)
         self._write(captured.get().replace("\n", f"{_TO_END_OF_LINE}\n"))
 
     def ring(self) -> None:

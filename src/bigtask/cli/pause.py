@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from bigtask.cli.frame import Frame, carry_out, json_option, print_json, run_argument
-from bigtask.cli.plain_text import counted
 from bigtask.cli.screen import note
-from bigtask.cli.words import short
+from bigtask.cli.words import counted
 
 
 @click.command(short_help="Stop at the next safe point.", epilog="Example: bigtask pause last --now")
@@ -30,11 +29,11 @@ def command(frame: Frame, run_id: str, task_id: str | None, now: bool, as_json: 
         carry_out(lambda: through(frame, folder, "pause", lambda link: link.pause_task(task)))
         if as_json:
             print_json({"id": folder.id, "taskId": task, "status": "pausing"})
-        note(f"{task} stops at its next safe point. Go on: bigtask resume {short(folder.id)} {task}")
+        note(f"{task} stops at its next safe point. Go on: bigtask resume {frame.name_of(folder)} {task}")
         return
     run, _ = carry_out(lambda: ask(frame, folder, "pause", Pause(by=frame.who, now=now)))
     if as_json:
         print_json({"id": run.id, "status": status(run), "paused": run.paused, "pausing": run.pausing})
     at_work = f"{counted(len(run.live), 'attempt')} still at work"
     words = f"pausing: {at_work}" if run.pausing and run.live else "paused"
-    note(f"{short(run.id)} is {words}. Go on: bigtask resume {short(run.id)}")
+    note(f"The run is {words}. Go on: bigtask resume {frame.name_of(folder)}")

@@ -10,14 +10,14 @@ from rich.text import Text
 
 from bigtask.cli.asking import Question
 from bigtask.cli.event_lines import phase_name
-from bigtask.cli.plain_text import duration, one_line
-from bigtask.cli.time_left import minutes_left, span
+from bigtask.cli.screen import WIDE
+from bigtask.cli.time_left import minutes_left
+from bigtask.cli.words import clock, one_line, span
 from bigtask.core.run import Attempt, Run
 from bigtask.core.states import ENDED, AttemptState, Outcome, Phase, TaskState
 from bigtask.core.values import RESERVED
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_WIDE = 120
 _AMBER = "bold yellow"
 _ASKING_ROWS = 4
 _NOT_DONE = (TaskState.PARTIAL, TaskState.SKIPPED, TaskState.CANCELLED)
@@ -76,10 +76,10 @@ def _header(run: Run, now: float, elapsed_ms: float, width: int) -> Text:
     if run.tasks:
         share = sum(run.counts[state] for state in ENDED) / len(run.tasks)
         fallen = run.counts[TaskState.FAILED] + run.counts[TaskState.TIMEOUT]
-        line.append_text(bar(share * 100, 14 if width < _WIDE else 30, "red" if fallen else "green"))
+        line.append_text(bar(share * 100, 14 if width < WIDE else 30, "red" if fallen else "green"))
         line.append("  ")
     line.append(headline(run), style="bold")
-    line.append(f" · {duration(elapsed_ms)}", style="dim")
+    line.append(f" · {clock(elapsed_ms)}", style="dim")
     left = minutes_left(run, now) if run.phase is Phase.WORKER_EXECUTION and not run.paused else None
     if left is not None:
         line.append(f" · {span(*left)} left", style="dim")
@@ -143,10 +143,10 @@ def _row(run: Run, id: str | None, now: float, width: int) -> Text:
     attempt = record.attempt if record is not None else None
     if record is None or attempt is None:
         return Text()
-    wide = width >= _WIDE
+    wide = width >= WIDE
     name = phase_name(RESERVED[id]) if id in RESERVED else id
     name_width = min(max(12, *(len(id) for id in (id, *run.tasks))), 30 if wide else 20)
-    bar_width, clock = (20 if wide else 10), duration(now - attempt.started_at)
+    bar_width, since = (20 if wide else 10), clock(now - attempt.started_at)
     mark, said, style = _doing(run, id, attempt, now)
     line = Text()
     line.append(f"{mark} ", style=style)
@@ -160,12 +160,12 @@ def _row(run: Run, id: str | None, now: float, width: int) -> Text:
     line.append_text(bar(percent, bar_width, "yellow" if style == _AMBER else "cyan"))
     line.append("      " if percent is None else f" {percent:3.0f} %", style="dim")
     used = 2 + name_width + 1 + title_width + bar_width + 6
-    room = width - used - 2 - len(clock) - 2
+    room = width - used - 2 - len(since) - 2
     if not said and not wide:
         said = one_line(record.task.title, 80) if id not in RESERVED else ""
     again = f"attempt {attempt.number} · " if attempt.number > 1 else ""
     line.append(f"  {_fit(one_line(again + said, max(room, 1)), max(room, 0))}", style=style)
-    line.append(f" {clock}", style="dim")
+    line.append(f" {since}", style="dim")
     return line
 
 

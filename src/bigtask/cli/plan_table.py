@@ -9,20 +9,19 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bigtask.cli.plain_text import counted, one_line
-from bigtask.cli.time_left import span
+from bigtask.cli.screen import WIDE
+from bigtask.cli.words import counted, one_line, span
 from bigtask.core.run import Run, TaskRecord
 from bigtask.core.states import TaskState
 from bigtask.core.values import Estimate, Task
 
-_WIDE = 120
 _WARNINGS = 5
 
 
 def plan_table(run: Run, width: int) -> RenderableType:
     """`width` in cells: on a wide terminal scopes and titles are shown longer."""
     assert run.plan is not None
-    wide = width >= _WIDE
+    wide = width >= WIDE
     table = Table(
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from bigtask.core.events import Event
-from bigtask.core.evolve import fold
+from bigtask.core.evolve import begin, evolve, fold
 from bigtask.core.run import Run
 from bigtask.errors import BigtaskError, StoreError
 from bigtask.host import access
@@ -56,15 +56,19 @@ async def glances(folders: Iterable[RunFolder]) -> list[Glance]:
     return list(await asyncio.gather(*(glance(folder) for folder in folders)))
 
 
-async def recorded(folder: RunFolder, *, follow: bool) -> AsyncIterator[Event]:
-    """What is in the log; with `follow` also what comes, until the run has ended, whoever holds it."""
-    seen = 0
+async def recorded(folder: RunFolder, *, follow: bool) -> AsyncIterator[tuple[Run, Event]]:
+    """Each event in the log with the run after it, the same value every time; with `follow` also what comes,
+    until the run has ended, whoever holds it."""
+    run: Run | None = None
     while True:
         found = await access.read(folder)
-        for event in found[seen:]:
-            yield event
-        seen = len(found)
-        if not follow or (found and fold(folder.id, found).outcome is not None):
+        for event in found[run.seq if run is not None else 0 :]:
+            if run is None:
+                run = begin(folder.id, event)
+            else:
+                evolve(run, event)
+            yield run, event
+        if not follow or (run is not None and run.outcome is not None):
             return
         await asyncio.sleep(_LOOK_EVERY_S)
 

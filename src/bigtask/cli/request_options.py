@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bigtask.cli.completion import template_ids
 from bigtask.errors import InvalidInput
 
 if TYPE_CHECKING:
     from bigtask.host.creation import Options
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a person wants, and how."""
+
+    template: str
+    text: str
+    cwd: Path
+    variables: Mapping[str, str]
+    options: Options
+
 
 _OPTIONS = (
-    click.argument("template"),
+    click.argument("template", shell_complete=template_ids),
     click.argument("request"),
     click.option(
         "--cwd", type=click.Path(path_type=Path), default=Path(), help="The project. Default: this folder."
@@ -50,43 +65,54 @@ _OPTIONS = (
 )
 
 
-def request_options(command: _F) -> _F:
-    """The arguments arrive as `template`, `request` and keywords for `options_of`."""
+def request_options(command: Callable[..., T]) -> Callable[..., T]:
+    """The arguments arrive as one keyword, `request`. What is wrong with them raises InvalidInput."""
+
+    @functools.wraps(command)
+    def gathered(
+        *given: Any, template: str, request: str, cwd: Path, variables: tuple[str, ...], **more: Any
+    ) -> T:
+        options = {name: more.pop(name) for name in _RUN_OPTIONS}
+        wanted = Request(
+            template=template,
+            text=text_of(request),
+            cwd=cwd,
+            variables=variables_of(variables),
+            options=_options(**options),
+        )
+        return command(*given, request=wanted, **more)
+
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+        gathered = option(gathered)
+    return gathered
 
 
-def options_of(
-    *,
-    agent: str | None,
-    model: str | None,
-    effort: str | None,
-    max_workers: int | None,
-    instructions: str | None,
-    base: str | None,
-    include_changes: bool | None,
-    max_budget_usd: float | None,
-    max_tokens: int | None,
-    permission_mode: str | None,
-    yes: bool,
+_RUN_OPTIONS = (
+    "agent",
+    "model",
+    "effort",
+    "max_workers",
+    "instructions",
+    "base",
+    "include_changes",
+    "max_budget_usd",
+    "max_tokens",
+    "permission_mode",
+    "yes",
+)
+
+
+def _options(
+    *, instructions: str | None, base: str | None, include_changes: bool | None, **as_given: Any
 ) -> Options:
-    """Raises InvalidInput."""
     from bigtask.host.creation import Options
 
     return Options(
-        agent=agent,
-        model=model,
-        effort=effort,
-        max_workers=max_workers,
         base=base,
         # A commit that somebody chose is what the run starts from, and nothing beside it.
         include_changes=False if include_changes is None and base is not None else include_changes,
-        max_budget_usd=max_budget_usd,
-        max_tokens=max_tokens,
-        permission_mode=permission_mode,
         custom_instructions=None if instructions is None else text_of(instructions),
-        yes=yes,
+        **as_given,
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.text import Text
 
-from bigtask.cli.plain_text import counted, duration, one_line
+from bigtask.cli.next_steps import Step, next_steps
+from bigtask.cli.words import both_ends, counted, duration, one_line
 from bigtask.core import ledger
 from bigtask.core.phases.aggregation import anything_merged
 from bigtask.core.run import Run
@@ -37,10 +38,6 @@ def branch_of(run: Run) -> str | None:
 
 def result_json(run: Run) -> dict[str, Any]:
     """The line after the last event. While the run isn't over `outcome` is null; `waiting` says for what."""
-    waiting = [
-        {"id": w.id, "kind": w.kind.value, "taskId": w.task_id, "question": w.question, "options": w.options}
-        for w in run.waiting.values()
-    ]
     return {
         "type": "result",
         "orchestratorId": run.id,
@@ -50,7 +47,10 @@ def result_json(run: Run) -> dict[str, Any]:
         "outputFiles": ledger.output_files(run),
         "branch": branch_of(run),
         "summary": ledger.summary(run),
-        "waiting": waiting,
+        "waiting": [
+            {"id": w.id, "kind": w.kind, "taskId": w.task_id, "question": w.question, "options": w.options}
+            for w in run.waiting.values()
+        ],
     }
 
 
@@ -74,7 +74,7 @@ def result_lines(run: Run, *, name: str, elapsed_ms: float | None = None) -> Ite
 
 def _first(run: Run, outcome: Outcome) -> Text:
     line = Text(outcome.value.capitalize(), style=_STYLES[outcome])
-    what = one_line(run.reason, 2 * _REASON) or f"{counted(len(run.tasks), 'task')}, nothing missed"
+    what = both_ends(run.reason, 2 * _REASON) or f"{counted(len(run.tasks), 'task')}, nothing missed"
     line.append(f": {what}", style="default")
     return line
 
@@ -118,7 +118,7 @@ def _entries(entries: list[ledger.Entry]) -> Iterator[Text]:
         line.append(f" {entry.task_id:<{widest}}  ", style="cyan")
         tries = counted(entry.attempts, "attempt") if entry.attempts > 1 else ""
         parts = (tries, entry.reason, *entry.remarks)
-        line.append(one_line("; ".join(part for part in parts if part), _REASON))
+        line.append(both_ends("; ".join(part for part in parts if part), _REASON))
         yield line
 
 
@@ -146,17 +146,15 @@ def _size(run: Run) -> tuple[int, int]:
 
 
 def _next(run: Run, name: str) -> Iterator[Text]:
-    steps: list[tuple[str, str]] = []
-    if anything_merged(run) and run.merged is None and run.settings.isolation != "none":
-        into = run.created.source.branch or "your files"
-        steps.append((f"bigtask merge {name}", f"takes it into {into}"))
-    steps.append((f"bigtask show {name}", "every task with its evidence"))
-    fallen = (TaskState.FAILED, TaskState.TIMEOUT, TaskState.CANCELLED)
-    if any(run.counts[state] for state in fallen) or run.outcome is Outcome.FAILED:
-        steps.append((f"bigtask retry {name}", "tries again what failed"))
-    widest = max(len(command) for command, _ in steps)
-    for number, (command, what) in enumerate(steps):
-        line = Text("  next    " if not number else "          ", style="dim")
-        line.append(f"{command:<{widest}}", style="bold")
-        line.append(f"  {what}", style="dim")
+    look = Step(command=f"bigtask show {name}", what="every task with its evidence")
+    yield from step_lines((*next_steps(run, name, held=False), look), label="  next    ")
+
+
+def step_lines(steps: Sequence[Step], *, label: str = "  ") -> Iterator[Text]:
+    """One below the other, with what each does; `label` stands before the first."""
+    widest = max((len(step.command) for step in steps), default=0)
+    for number, step in enumerate(steps):
+        line = Text(" " * len(label) if number else label, style="dim")
+        line.append(f"{step.command:<{widest}}", style="bold")
+        line.append(f"  {step.what}", style="dim")
         yield line

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bigtask.cli.frame import Frame, carry_out, json_option
-from bigtask.cli.request_options import options_of, request_options, text_of, variables_of
+from bigtask.cli.request_options import Request, request_options
 
 if TYPE_CHECKING:
     from bigtask.core.commands import AnyCommand
@@ -22,50 +21,31 @@ if TYPE_CHECKING:
 @click.option("--new", is_flag=True, help="Start afresh, also when the same request isn't finished.")
 @json_option
 @click.pass_obj
-def command(
-    frame: Frame,
-    /,
-    template: str,
-    request: str,
-    cwd: Path,
-    variables: tuple[str, ...],
-    new: bool,
-    as_json: bool,
-    **given: Any,
-) -> int:
+def command(frame: Frame, /, request: Request, new: bool, as_json: bool) -> int:
     """Analyse, plan, carry out, merge and check one request.
 
     REQUEST is the text, @FILE, or - for standard input. The same command again goes on with a run that
     isn't finished. Ctrl-C pauses.
     """
-    options = options_of(**given)
-    text = text_of(request)
 
     async def work() -> int:
         from bigtask.cli import beginning
         from bigtask.cli.carrying import carry
-        from bigtask.cli.standing import name_of
 
-        again = None if new else await beginning.find_again(frame, template=template, request=text, cwd=cwd)
+        again = None if new else await beginning.find_again(frame, request)
         if again is not None:
             folder, run = again
-            beginning.tell_going_on(run, name_of(frame.home, folder))
+            beginning.tell_going_on(run, frame.name_of(folder))
         else:
-            folder = await beginning.make(
-                frame,
-                template=template,
-                request=text,
-                cwd=cwd,
-                options=options,
-                variables=variables_of(variables),
-            )
+            folder = await beginning.make(frame, request)
         await beginning.describe(frame, folder)
-        return await carry(frame, folder, lambda run: _first(run, frame.who), as_json=as_json)
+        return await carry(frame, folder, lambda run: go_on(run, frame.who), as_json=as_json)
 
     return carry_out(work)
 
 
-def _first(run: Run, who: str) -> AnyCommand | None:
+def go_on(run: Run, who: str) -> AnyCommand | None:
+    """What takes a run on from wherever it stands."""
     from bigtask.core.commands import Resume, Start
 
     if not run.started:

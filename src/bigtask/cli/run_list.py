@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from bigtask.cli.next_step import answer_command
-from bigtask.cli.plain_text import one_line
+from bigtask.cli.frame import Frame
+from bigtask.cli.next_steps import answers, next_steps
 from bigtask.cli.reading import Glance
-from bigtask.cli.screen import Screen, note, table, word
-from bigtask.cli.words import age, money, short
+from bigtask.cli.screen import Screen, table, word
+from bigtask.cli.standing import state_words
+from bigtask.cli.words import age, money, one_line, short
 from bigtask.core.events import iso
 from bigtask.core.ledger import counts
 from bigtask.core.run import Run
@@ -39,37 +40,33 @@ def entry(one: Glance) -> dict[str, Any]:
     }
 
 
-def show_list(found: list[Glance]) -> None:
+def show_list(frame: Frame, found: list[Glance]) -> None:
     screen, now = Screen(), time.time() * 1000
     wide = screen.wide
     middle = ("cost", "template") if wide else ()
     columns = ("run", "state", "done", "age", *middle, "project", "request")
-    cut = ("project", "request")
-    whole = [name for name in columns if name not in cut]
-    rows = table(*columns, fixed=whole, right=("done",), cut=cut)
+    rows = table(*columns, fixed=columns, right=("done",), cut="request")
     for one in found:
         rows.add_row(*(word(_cell(one, name, now, wide)) for name in columns))
     screen.print(rows)
-    waiting = [(one.run, one.held) for one in found if one.run is not None and one.run.waiting]
+    runs = [(one.run, frame.name_of(one.folder), one.held) for one in found if one.run is not None]
+    waiting = [(run, name, item) for run, name, _ in runs for item in run.waiting.values()]
     if waiting:
         screen.title("Waiting for you")
-        for run, held in waiting:
-            for item in run.waiting.values():
-                who = f"{item.task_id}: " if item.task_id else ""
-                screen.item(short(run.id), f"{who}{one_line(item.question, 400)}", style="yellow")
-                under = len(f"  {short(run.id)} ")
-                screen.item("", answer_command(run, item, held=held), style="bold", indent=under)
-    left = [one.run for one in found if one.run is not None and _is_left(one.run, one)]
-    if left:
-        ids = ", ".join(short(run.id) for run in left)
-        note(f"\nNobody carries {ids} on: bigtask resume RUN")
-    paused = [one.run for one in found if one.run is not None and one.run.paused]
-    if paused:
-        note("\nPaused: " + "; ".join(f"bigtask resume {short(run.id)}" for run in paused))
+    for run, name, item in waiting:
+        who = f"{item.task_id}: " if item.task_id else ""
+        screen.item(short(run.id), f"{who}{one_line(item.question, 400)}", style="yellow")
+        for command in answers(item, name):
+            screen.item("", command, style="bold", indent=len(f"  {short(run.id)} "))
+    resting = [(run, name) for run, name, held in runs if not run.waiting and _rests(run, held)]
+    if resting:
+        screen.title("Waiting to be carried on")
+    for run, name in resting:
+        screen.item(short(run.id), next_steps(run, name, held=False)[0].command, style="bold")
 
 
-def _is_left(run: Run, one: Glance) -> bool:
-    return run.started and run.outcome is None and not run.paused and not one.held
+def _rests(run: Run, held: bool) -> bool:
+    return run.outcome is None and (run.paused or not held)
 
 
 def _cell(one: Glance, name: str, now: float, wide: bool) -> str:
@@ -92,23 +89,6 @@ def _cell(one: Glance, name: str, now: float, wide: bool) -> str:
         case "template":
             return run.created.template_id
         case "project":
-            return one_line(run.created.source.cwd.rpartition("/")[2] or "/", 24)
+            return one_line(run.created.source.cwd.rpartition("/")[2] or "/", 24 if wide else 12)
         case _:
-            return one_line(run.created.request, 70 if wide else 40)
-
-
-def state_words(run: Run, *, held: bool) -> str:
-    """A mark and a word: the outcome of a run that has one, else where it stands."""
-    if run.outcome is not None:
-        return f"{_OUTCOME_MARKS[run.outcome.value]} {run.outcome}"
-    if run.waiting:
-        return "? waiting"
-    now = status(run)
-    if run.paused or run.pausing:
-        return "‖ paused" if run.paused else "‖ pausing"
-    if not run.started:
-        return f"○ {now}"
-    return f"● {now}" if held else f"○ {now}"
-
-
-_OUTCOME_MARKS = {"complete": "✓", "incomplete": "!", "failed": "✗", "cancelled": "–"}
+            return one_line(run.created.request, 200)

@@ -6,27 +6,33 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from bigtask.cli.next_step import next_step
-from bigtask.cli.plain_text import counted, one_line
-from bigtask.cli.run_list import state_words
+from bigtask.cli.next_steps import next_steps
+from bigtask.cli.result import branch_of, step_lines
 from bigtask.cli.screen import Screen, table, word
+from bigtask.cli.standing import state_words
 from bigtask.cli.waiting_items import show_waiting
-from bigtask.cli.words import age, duration, money, plain
+from bigtask.cli.words import age, both_ends, command_line, counted, duration, money, one_line, plain
 from bigtask.core import ledger
 from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.states import ENDED, AttemptState, Outcome, TaskState
-from bigtask.workspaces.names import integration_branch
 
 _LISTED = 12
 
 
-def show_run(screen: Screen, run: Run, *, held: bool) -> None:
-    for section in (_missed, _head, _tasks, _ended_badly, _checks, _waiting, _results):
+def show_run(screen: Screen, run: Run, name: str, *, held: bool) -> None:
+    """`name` is what the run is called in a command."""
+    for section in (_missed, _head, _tasks, _ended_badly, _checks):
         section(screen, run, held)
-    step = next_step(run, held=held)
-    if step:
+    if run.waiting:
+        screen.title("Waiting for you")
+    for waiting in run.waiting.values():
+        show_waiting(screen, run, waiting, name)
+    _results(screen, run)
+    steps = () if run.waiting else next_steps(run, name, held=held)
+    if steps:
         screen.title("Next")
-        screen.print(word(f"  {step}", style="bold"))
+    for line in step_lines(steps):
+        screen.print(line)
 
 
 def missed(run: Run) -> list[str]:
@@ -61,7 +67,7 @@ def _missed(screen: Screen, run: Run, held: bool) -> None:
 
 def _listed(screen: Screen, lines: list[str], *, mark: str = "!", style: str = "yellow") -> None:
     for line in lines[:_LISTED]:
-        screen.item(mark, one_line(line, 400), style=style)
+        screen.item(mark, both_ends(line, 400), style=style)
     if len(lines) > _LISTED:
         screen.print(word(f"  … and {len(lines) - _LISTED} more: --json has all", style="dim"))
 
@@ -80,8 +86,9 @@ def _head(screen: Screen, run: Run, held: bool) -> None:
         f"{run.created.template_id} with {run.settings.agent}, {workers} at most, in {source.cwd}",
         f"begun {begun} ago, last event {last} ago; used {_used(run)}",
     ]
-    if run.plan is not None or run.outcome is not None:
-        lines.append(f"branch {integration_branch(run.id)}" + (" (merged into yours)" if run.merged else ""))
+    branch = branch_of(run)
+    if branch is not None:
+        lines.append(f"branch {branch}" + (" (merged into yours)" if run.merged else ""))
     if run.outcome is None and run.started and not held:
         lines.append("nobody carries it on at the moment")
     for line in lines:
@@ -174,18 +181,10 @@ def _checks(screen: Screen, run: Run, held: bool) -> None:
     for id, check in rows:
         mark = "✓" if check.passed else "✗"
         style = "green" if check.passed else "red"
-        screen.item(mark, f"{id}: {one_line(' '.join(check.command), 200)}", style=style)
+        screen.item(mark, f"{id}: {command_line(check.command)}", style=style)
 
 
-def _waiting(screen: Screen, run: Run, held: bool) -> None:
-    if not run.waiting:
-        return
-    screen.title("Waiting for you")
-    for waiting in run.waiting.values():
-        show_waiting(screen, run, waiting, held=held)
-
-
-def _results(screen: Screen, run: Run, held: bool) -> None:
+def _results(screen: Screen, run: Run) -> None:
     if run.warnings:
         screen.title("About the plan")
         _listed(screen, list(run.warnings), mark="·", style="")

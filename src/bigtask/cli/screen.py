@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-WIDE = 110
+WIDE = 120
 """Columns from which a table shows everything."""
 
 _PIPED = 4_000
@@ -73,7 +73,7 @@ class Screen:
     def item(self, mark: str, words: str, *, style: str = "", indent: int = 2) -> None:
         """A line behind a mark; where a terminal folds it, it goes on below its first word."""
         if not self.console.is_terminal:
-            self.print(word(" " * indent + f"{mark} {words}".lstrip(), style=""))
+            self.print(word(" " * indent + (f"{mark} {words}" if mark else words), style=""))
             return
         from rich.padding import Padding
         from rich.table import Table
@@ -94,20 +94,19 @@ class Screen:
         self.print(Text(words, style="bold"))
 
 
-def table(
-    *columns: str, fixed: Sequence[str] = (), right: Sequence[str] = (), cut: Sequence[str] = ()
-) -> Table:
-    """Without lines. Columns in `fixed` stay whole, those in `cut` end with an ellipsis where they don't
-    fit, the others fold."""
+def table(*columns: str, fixed: Sequence[str] = (), right: Sequence[str] = (), cut: str = "") -> Table:
+    """Without lines. Columns in `fixed` stay whole, `cut` gets the room that is left and ends with `…`
+    where that is too little, the others fold."""
     from rich.table import Table
 
-    made = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    made = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0), expand=bool(cut))
     for name in columns:
         made.add_column(
             name.upper(),
-            no_wrap=name in fixed or name in cut,
-            overflow="ellipsis" if name in cut else "fold",
+            no_wrap=name in fixed or name == cut,
+            overflow="ellipsis" if name == cut else "fold",
             justify="right" if name in right else "left",
+            ratio=1 if name == cut else None,
         )
     return made
 

@@ -31,14 +31,14 @@ def command(frame: Frame, run_id: str, task_id: str | None, as_json: bool) -> No
         if as_json:
             print_json(whole(run, held=held))
         else:
-            show_run(Screen(), run, held=held)
+            show_run(Screen(), run, frame.name_of(folder), held=held)
         return
     record = find_task(run, task_id)
     said = last_words(folder, record)
     if as_json:
         print_json({**_builtins(_worker(record)), "runId": run.id, "transcript": said})
     else:
-        show_task(Screen(), run, record, said, held=held)
+        show_task(Screen(), run, frame.name_of(folder), record, said)
 
 
 def whole(run: Any, *, held: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bigtask.cli.frame import Frame, carry_out, json_option, run_argument, watch_option
+from bigtask.cli.frame import Frame, json_option, run_argument, watch_option
 
 
 @click.command(epilog="Example: bigtask start last")
@@ -17,11 +17,7 @@ def command(frame: Frame, run_id: str, watch: bool, as_json: bool) -> int:
 
     If no process carries the run out, this one does, and shows it as `run` does.
     """
-    from bigtask.cli.carrying import carry
+    from bigtask.cli.carrying import ask_and_carry
     from bigtask.core.commands import Start
 
-    folder = frame.find(run_id)
-    wanted = Start(by=frame.who)
-    return carry_out(
-        lambda: carry(frame, folder, lambda run: wanted, as_json=as_json, stay=watch, whole=False)
-    )
+    return ask_and_carry(frame, run_id, Start(by=frame.who), watch=watch, as_json=as_json)

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from bigtask.cli.frame import Frame
 from bigtask.cli.reading import linked
 from bigtask.core.commands import AnyCommand
 from bigtask.core.run import Run
-from bigtask.errors import BigtaskError
 from bigtask.host import access
 from bigtask.host.home import RunFolder
 from bigtask.host.link import RunLink
 
 T = TypeVar("T")
-
-
-def reach(frame: Frame, folder: RunFolder, why: str) -> AbstractAsyncContextManager[RunLink]:
-    """A link that starts nothing by itself: looking and steering must not begin to spend."""
-    return access.attach(folder, frame.agents, who=f"bigtask {why}", idle=True)
 
 
 async def ask(frame: Frame, folder: RunFolder, why: str, command: AnyCommand) -> tuple[Run, bool]:
@@ -36,11 +29,7 @@ async def ask(frame: Frame, folder: RunFolder, why: str, command: AnyCommand) ->
 async def through(
     frame: Frame, folder: RunFolder, why: str, work: Callable[[RunLink], Awaitable[T]]
 ) -> tuple[T, bool]:
-    """What `work` finds over the link, and whether somebody carries the run out."""
-    async with reach(frame, folder, why) as link:
-        # What is raised inside the block comes out wrapped by the holder's task group.
-        try:
-            return await work(link), not link.held_here
-        except BigtaskError as error:
-            problem = error
-    raise problem
+    """What `work` finds over the link, and whether somebody carries the run out. Nothing is started by it:
+    looking and steering must not begin to spend."""
+    async with access.attach(folder, frame.agents, who=f"bigtask {why}", idle=True) as link:
+        return await work(link), not link.held_here

@@ -8,10 +8,9 @@ from typing import Any
 
 import msgspec
 
-from bigtask.cli.next_step import answer_command
-from bigtask.cli.plain_text import counted, one_line
+from bigtask.cli.next_steps import answers
 from bigtask.cli.screen import Screen, word
-from bigtask.cli.words import duration, money, plain, short
+from bigtask.cli.words import both_ends, command_line, counted, duration, money, one_line, plain
 from bigtask.core import ledger
 from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.states import FELL
@@ -54,16 +53,14 @@ def _said(line: bytes) -> dict[str, Any] | None:
         return None
 
 
-def show_task(
-    screen: Screen, run: Run, record: TaskRecord, said: list[dict[str, Any]], *, held: bool
-) -> None:
+def show_task(screen: Screen, run: Run, name: str, record: TaskRecord, said: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
     task = record.task
     screen.print(Text.assemble((plain(task.id), "bold"), "  ", word(record.state.value)))
     screen.print(word(one_line(task.title, 300), style="italic"))
     if record.reason:
-        screen.print(word(one_line(record.reason, 600), style="yellow"))
+        screen.print(word(both_ends(record.reason, 600), style="yellow"))
     for line in _about(record):
         screen.print(word(line, style="dim"))
     for remark in ledger.remarks(record):
@@ -77,7 +74,7 @@ def show_task(
         screen.title("The end of what was said")
         form = thaw(run.created.template).prompts.response_format
         _transcript(screen, without_blocks(said, form.start_delimiter, form.end_delimiter))
-    _next(screen, run, record, held=held)
+    _next(screen, run, name, record)
 
 
 def _about(record: TaskRecord) -> list[str]:
@@ -103,15 +100,15 @@ def _attempt(screen: Screen, attempt: Attempt) -> None:
     if attempt.branch:
         screen.print(word(f"  branch {attempt.branch}", style="dim"))
     if attempt.reason:
-        screen.item("", one_line(attempt.reason, 600), style="yellow")
+        screen.item("", both_ends(attempt.reason, 600), style="yellow")
     if attempt.report is not None and attempt.report.summary:
         _paragraph(screen, attempt.report.summary)
     for check in attempt.checks:
         mark, style = ("✓", "green") if check.passed else ("✗", "red")
-        screen.item(mark, one_line(" ".join(check.command), 200), style=style)
+        screen.item(mark, command_line(check.command), style=style)
         if not check.passed:
             for line in plain(check.output).strip().splitlines()[-8:]:
-                screen.print(word(f"      {line}", style="dim"))
+                screen.item("", line, style="dim", indent=6)
     for path in attempt.evidence.files if attempt.evidence is not None else ():
         screen.print(word(f"    {one_line(path)}", style=""))
 
@@ -144,27 +141,29 @@ def _told(block: str) -> str:
     return f"({said.get('phase', 'block')}{share}: {words})"
 
 
-_MARKS = {"prompt": "»", "person": "you:", "tool": "⚙", "question": "?", "agent": ""}
+_MARKS = {"prompt": "»", "person": "you:", "tool": "⚙", "question": "?", "agent": " "}
 
 
 def _transcript(screen: Screen, said: list[dict[str, Any]]) -> None:
-    lines = [
-        (who, f"  {_MARKS.get(who, who)} {text}".rstrip())
-        for who, whole in ((str(piece.get("who", "")), str(piece.get("text", ""))) for piece in said)
-        for text in plain(whole).splitlines()
-        if text.strip()
-    ]
-    for who, text in lines[-_LINES:]:
-        screen.print(word(text, style="" if who == "agent" else "dim"))
+    lines: list[tuple[str, str]] = []
+    for piece in said:
+        who, text = piece["who"], plain(piece["text"])
+        if who == "prompt":
+            # What it says is on this page already, and in the template.
+            text = f"bigtask's prompt, {counted(len(text.splitlines()), 'line')}: --json has it"
+        lines += [(who, line) for line in text.splitlines() if line.strip()]
+    for who, line in lines[-_LINES:]:
+        screen.item(_MARKS.get(who, who), line, style="" if who == "agent" else "dim")
 
 
-def _next(screen: Screen, run: Run, record: TaskRecord, *, held: bool) -> None:
+def _next(screen: Screen, run: Run, name: str, record: TaskRecord) -> None:
     id = record.task.id
-    steps = [answer_command(run, item, held=held) for item in run.waiting.values() if item.task_id == id]
+    asked = [item for item in run.waiting.values() if item.task_id == id]
+    steps = [command for item in asked for command in answers(item, name)]
     if record.attempt is not None and not id.startswith("@") and record.attempt.evidence is not None:
-        steps.append(f"bigtask diff {short(run.id)} {id}")
+        steps.append(f"bigtask diff {name} {id}")
     if record.state in FELL:
-        steps.append(f"bigtask retry {short(run.id)} {id}")
+        steps.append(f"bigtask retry {name} {id}")
     if steps:
         screen.title("Next")
     for step in steps:

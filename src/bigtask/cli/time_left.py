@@ -83,12 +83,3 @@ def _rest(record: TaskRecord, pace: float, open_ids: set[str], now: float) -> Ta
         estimated_minutes=whole * (1 - min(max(done, 0.0), _NEVER_QUITE_DONE)),
         dependencies=tuple(id for id in record.task.dependencies if id in open_ids),
     )
-
-
-def span(low: float, high: float) -> str:
-    """A range of minutes for people: `<1 min`, `≈1–2 min`, `≈2–3 h`."""
-    if high < 0.75:
-        return "<1 min"
-    unit, size = ("h", 60.0) if high >= 90 else ("min", 1.0)
-    first, last = max(round(low / size), 1 if unit == "min" else 0), max(round(high / size), 1)
-    return f"≈{last} {unit}" if first >= last else f"≈{first}–{last} {unit}"

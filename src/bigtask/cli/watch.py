@@ -10,7 +10,6 @@ from bigtask.cli.frame import Frame, carry_out, json_option, run_argument
 from bigtask.errors import Conflict
 
 if TYPE_CHECKING:
-    from bigtask.core.commands import AnyCommand
     from bigtask.core.run import Run
 
 
@@ -27,10 +26,10 @@ def command(frame: Frame, run_id: str, as_json: bool) -> int:
     from bigtask.cli.carrying import carry
 
     folder = frame.find(run_id)
-    return carry_out(lambda: carry(frame, folder, _first, as_json=as_json))
 
+    def first(run: Run) -> None:
+        if not run.started and run.outcome is None:
+            name = frame.name_of(folder)
+            raise Conflict(f"the run hasn't been started: `bigtask start {name}` begins with it")
 
-def _first(run: Run) -> AnyCommand | None:
-    if not run.started and run.outcome is None:
-        raise Conflict(f"the run hasn't been started: `bigtask start {run.id}`")
-    return None
+    return carry_out(lambda: carry(frame, folder, first, as_json=as_json))

@@ -77,7 +77,7 @@ def performance(python: str, *, pace: float = 1.0) -> dict[str, Any]:
 
 
 def _task(id: str, title: str, scope: list[str], **more: Any) -> dict[str, Any]:
-    figures = {"estimated_tokens": 4000, "estimated_minutes": 0.1}
+    figures = {"estimated_tokens": 4000, "estimated_minutes": 0.05}
     return {
         "id": id,
         "title": title,

@@ -1,0 +1,61 @@
+"""What a person can do next, as the exact commands. `name` is what the run is called there: see
+`Frame.name_of`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bigtask.cli.words import one_line
+from bigtask.core.phases.aggregation import anything_merged
+from bigtask.core.run import Run
+from bigtask.core.states import FELL, Outcome, WaitingKind
+from bigtask.core.values import Waiting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    command: str
+    what: str
+
+
+def answers(waiting: Waiting, name: str) -> tuple[str, ...]:
+    """One command for each answer that is possible: `a|b` would be two programs to a shell."""
+    if waiting.kind is WaitingKind.PLAN:
+        return (f"bigtask confirm {name}", f"bigtask cancel {name}")
+    return tuple(
+        f"bigtask answer {name} {waiting.id} {shlex.quote(one_line(option))}"
+        + (" --data FILE" if option == "edit" else "")
+        for option in waiting.options
+    )
+
+
+def next_steps(run: Run, name: str, *, held: bool) -> tuple[Step, ...]:
+    """Most useful first; empty where nothing is left to do. What the run waits for comes before all else."""
+    return tuple(_after_the_end(run, name) if run.outcome is not None else _on_the_way(run, name, held))
+
+
+def _on_the_way(run: Run, name: str, held: bool) -> Iterator[Step]:
+    if not run.started:
+        yield Step(command=f"bigtask start {name}", what="begins with it")
+    elif run.paused or run.pausing:
+        yield Step(command=f"bigtask resume {name}", what="goes on with it")
+    elif run.waiting:
+        for waiting in run.waiting.values():
+            for command in answers(waiting, name):
+                yield Step(command=command, what=f"settles {waiting.id}")
+    elif held:
+        yield Step(command=f"bigtask watch {name}", what="follows it")
+    else:
+        yield Step(command=f"bigtask resume {name}", what="carries it on: nobody does")
+
+
+def _after_the_end(run: Run, name: str) -> Iterator[Step]:
+    if run.merged is not None:
+        yield Step(command=f"bigtask merge {name} --undo", what="takes it out of your files again")
+    elif anything_merged(run) and run.settings.isolation != "none":
+        into = one_line(run.created.source.branch or "your files")
+        yield Step(command=f"bigtask merge {name}", what=f"takes it into {into}")
+    if any(run.counts[state] for state in FELL) or run.outcome is Outcome.FAILED:
+        yield Step(command=f"bigtask retry {name}", what="tries again what failed")
