@@ -37,7 +37,8 @@ def main() -> int:
             [*tmux, "new-session", "-d", "-x", str(WIDTH), "-y", str(HEIGHT), command + "; cat"], check=True
         )
         try:
-            screen = wait_for(tmux)
+            screen = wait_for(tmux, MOMENT)
+            wait_for(tmux, ("bigtask merge",))
         finally:
             subprocess.run([*tmux, "kill-session"], check=False)
     # What names this machine isn't part of the picture.
@@ -52,12 +53,12 @@ def main() -> int:
     return 0
 
 
-def wait_for(tmux: tuple[str, ...]) -> str:
+def wait_for(tmux: tuple[str, ...], signs: tuple[str, ...]) -> str:
     for _ in range(600):
         taken = subprocess.run(
             [*tmux, "capture-pane", "-e", "-p"], capture_output=True, text=True, check=True
         )
-        if any(moment in taken.stdout for moment in MOMENT):
+        if any(sign in taken.stdout for sign in signs):
             return taken.stdout.rstrip()
         time.sleep(0.05)
     raise SystemExit("the run never came to the moment of the picture")

@@ -92,10 +92,10 @@ def recover_completed_tasks() -> None:
 
 
 def no_fencing() -> None:
-    def careless(run: Run, seen: o.Observation, *, jitter: float) -> tuple[Happened, ...]:
+    def careless(run: Run, seen: o.Observation, **options: Any) -> tuple[Happened, ...]:
         record = run.record(seen.task_id)
         current = len(record.attempts) if record is not None else seen.attempt
-        return o.observe(run, replace(seen, attempt=current), jitter=jitter)
+        return o.observe(run, replace(seen, attempt=current), **options)
 
     holders.observe = careless
 

@@ -11,9 +11,9 @@ import pytest
 from bigtask.agents.offline.check import check_links, read_pages
 from bigtask.agents.offline.order import read_order
 from bigtask.agents.offline.project import find_sources
+from counting import broken_links, prose
 
 from .conftest import Child
-from counting import broken_links, prose
 
 
 def put(root: Path, files: dict[str, str | bytes]) -> None:

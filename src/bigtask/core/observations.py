@@ -348,8 +348,8 @@ def _settled(run: Run, record: TaskRecord, report: Report, who: dict[str, Any]) 
 def _unusable(run: Run, seen: Unusable, who: dict[str, Any]) -> tuple[e.Happened, ...]:
     reason = "the answer isn't in the form wanted: " + "; ".join(seen.errors)
     question = (
-        f"{seen.task_id} was asked again and still doesn't answer in the form wanted: "
-        "write its answer by hand, try it again"
+        f"{seen.task_id} was asked again, and its answer still can't be used "
+        f"({'; '.join(seen.errors[:2])}): write its answer by hand, try it again"
     )
     skippable = seen.task_id not in RESERVED
     return _review(

@@ -37,7 +37,7 @@ def lineage(template_id: str, raw_by_id: Mapping[str, Mapping[str, Any]]) -> tup
     ancestor is missing or the chain comes back to itself; both name the chain.
     """
     if template_id not in raw_by_id:
-        raise NotFound(f"no template is called {template_id}: bigtask template list shows those there are")
+        raise NotFound(f"no template is called {template_id}: choose one of {', '.join(sorted(raw_by_id))}")
     chain = [template_id]
     while (parent := raw_by_id[chain[-1]].get("extends")) is not None:
         way = " -> ".join([*chain, parent])
