@@ -5,25 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import pytest
 import rich
 
-from bigtask.agents.table import AgentTable
-from bigtask.core.commands import Start
-from bigtask.core.evolve import fold
-from bigtask.core.ledger import counts
-from bigtask.core.states import Outcome
-from bigtask.errors import Conflict
-from bigtask.host.access import hold, read
-from bigtask.host.creation import Options, create
-from bigtask.host.home import Home
-from bigtask.templates.manager import TemplateManager
 from counting import all_public_names, anchors_of, broken_links
-from projects import Project, repository
+from projects import ENV, Project, repository
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -49,63 +42,68 @@ def project(request: pytest.FixtureRequest, library: str, tmp_path: Path) -> Pro
     return found
 
 
-async def test_a_library_is_documented_without_touching_anything_until_the_merge(
+def test_a_library_is_documented_without_touching_anything_until_the_merge(
     project: Project, library: str, tmp_path: Path
 ) -> None:
     before = project.seen()
-    agents = AgentTable()
+    home = tmp_path / "home"
     started = time.monotonic()
-    folder = await create(
-        Home(tmp_path / "home"),
-        template_id="documentation",
-        cwd=project.root,
-        request="Generate documentation for all modules",
-        agents=agents,
-        templates=TemplateManager(),
-        options=Options(agent="offline", yes=True),
+    request = ("documentation", "Generate documentation for all modules")
+    printed = bigtask(
+        home, "run", *request, "--cwd", str(project.root), "--agent", "offline", "--yes", "--json"
     )
-    async with hold(folder, agents, who="a test") as link:
-        await link.ask(Start())
-        with pytest.raises(Conflict, match="merge when it has"):
-            await link.merge()
-        async for event in link.follow():
-            if event.type in ("orchestrator:completed", "orchestrator:error"):
-                break
-        took_s = time.monotonic() - started
-        run = fold(folder.id, await read(folder))
-        assert run.outcome is Outcome.COMPLETE, run.reason
-        count = counts(run)
-        assert count["completed"] == count["total"] > 3
-        assert project.seen() == before
+    took_s = time.monotonic() - started
+    *events, result = [json.loads(line) for line in printed.splitlines()]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert (result["type"], result["outcome"]) == ("result", "complete"), result
+    count = result["tasks"]
+    assert count["completed"] == count["total"] == sum(count.values()) / 2 > 3
+    assert project.seen() == before
+    (listed,) = json.loads(bigtask(home, "list", "--all", "--json"))["runs"]
+    assert (listed["id"], listed["outcome"]) == (result["orchestratorId"], "complete")
+    assert [json.loads(line) for line in bigtask(home, "logs", "last", "--json").splitlines()] == events
 
-        merged = await link.merge(by="Ada")
-        after = project.seen()
-        assert (await link.merge(by="Ada"))["already"]
-        assert project.seen() == after
+    bigtask(home, "merge", result["orchestratorId"])
+    after = project.seen()
+    bigtask(home, "merge", "last")
+    assert project.seen() == after, "merging twice is merging once"
+    pages = project.root / PAGES
+    written = {f"{PAGES}/{page.name}" for page in pages.glob("*.md")}
+    assert set(result["outputFiles"]) == written
+    changed = {path for path in after.keys() | before.keys() if after.get(path) != before.get(path)}
+    assert changed - {"refs", ".git/index"} == written
+    expected = all_public_names(project.root)
+    missing = sorted(expected - anchors_of(pages))
+    assert len(expected) > 100
+    assert len(missing) <= len(expected) * 0.02, missing
+    assert broken_links(pages) == []
+    in_git = (project.root / ".git").is_dir()
+    if in_git:
+        assert project.git("status", "--porcelain") == ""
+        assert project.git("branch", "--show-current") == "trunk"
 
-        pages = project.root / PAGES
-        written = {f"{PAGES}/{page.name}" for page in pages.glob("*.md")}
-        assert set(merged["files"]) == written
-        changed = {path for path in after.keys() | before.keys() if after.get(path) != before.get(path)}
-        assert changed - {"refs", ".git/index"} == written
-        expected = all_public_names(project.root)
-        missing = sorted(expected - anchors_of(pages))
-        assert len(expected) > 100
-        assert len(missing) <= len(expected) * 0.02, missing
-        assert broken_links(pages) == []
-        if (project.root / ".git").is_dir():
-            assert project.git("status", "--porcelain") == ""
-            assert project.git("branch", "--show-current") == "trunk"
-
-        await link.undo_merge(by="Ada")
-        undone = project.seen()
-        assert {path: seen for path, seen in undone.items() if not path.startswith((".git/", "refs"))} == {
-            path: seen for path, seen in before.items() if not path.startswith((".git/", "refs"))
-        }
-    kind = run.created.source.kind
-    total = {"test": "documentation", "library": library, "kind": kind, "seconds": round(took_s, 1)}
+    bigtask(home, "merge", "last", "--undo")
+    assert outside_git(project.seen()) == outside_git(before)
+    total = {"test": "documentation", "library": library, "kind": "git" if in_git else "folder"}
     counted = {"objects": len(expected), "missing": len(missing), "pages": len(written)}
-    keep({**total, "tasks": count["total"], **counted})
+    keep({**total, "seconds": round(took_s, 1), "tasks": count["total"], **counted})
+
+
+def bigtask(home: Path, *arguments: str) -> str:
+    """What the command printed on stdout; it has to succeed."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "bigtask", *arguments],
+        env={**ENV, "BIGTASK_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def outside_git(seen: Mapping[str, object]) -> dict[str, object]:
+    return {path: what for path, what in seen.items() if not path.startswith((".git/", "refs"))}
 
 
 def keep(total: dict[str, object]) -> None:
