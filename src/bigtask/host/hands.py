@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,20 @@ class _AtWork:
     controls: Controls
 
 
+class Resumable:
+    """The agents that can continue a session, as a container of names: asked one by one, since a table makes
+    some agents only when they are asked for."""
+
+    def __init__(self, agents: Mapping[str, Agent]) -> None:
+        self._agents = agents
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            return name in self._agents and self._agents[str(name)].traits.can_resume
+        except BigtaskError:
+            return False
+
+
 class Hands:
     """`tell` takes what is seen; `group` owns every task that is started here."""
 
@@ -75,6 +90,7 @@ class Hands:
         self._briefer = Briefer(run, template, self._knows)
         self._env = minimal_env()
         self._agents = agents
+        self.resumable = Resumable(agents)
         self._workspaces = workspaces
         self._redact = redact
         self._at_work: dict[str, _AtWork] = {}
@@ -93,21 +109,9 @@ class Hands:
             raise self._workspaces
         return self._workspaces
 
-    @property
-    def resumable(self) -> frozenset[str]:
-        """Of the agents that the run has used, by name: a table makes some of them only when asked."""
-        used = {record.attempt.agent for record in self._run.all_records() if record.attempt is not None}
-        return frozenset(name for name in used if self._resumes(name))
-
     def _knows(self, name: str) -> bool:
         try:
             return name in self._agents
-        except BigtaskError:
-            return False
-
-    def _resumes(self, name: str) -> bool:
-        try:
-            return name in self._agents and self._agents[name].traits.can_resume
         except BigtaskError:
             return False
 
@@ -267,9 +271,7 @@ class Hands:
 
     async def _workspace(self, task_id: str, number: int, *, resumed: bool) -> Workspace:
         if self._run.settings.isolation == "none":
-            tmp = self._folder.path / "tmp"
-            tmp.mkdir(exist_ok=True)
-            return Workspace(path=Path(self._run.created.source.cwd), branch="", start_commit="", tmp=tmp)
+            return self._project
         await self.prepare()
         if task_id in RESERVED:
             return self.workspaces.integration
@@ -279,6 +281,13 @@ class Hands:
             with suppress(NotFound):
                 await self.workspaces.commit(task_id, number, "Before an interruption\n")
         return await self.workspaces.acquire(task_id, number)
+
+    @cached_property
+    def _project(self) -> Workspace:
+        """The project itself, for read-only work."""
+        tmp = self._folder.path / "tmp"
+        tmp.mkdir(exist_ok=True)
+        return Workspace(path=Path(self._run.created.source.cwd), branch="", start_commit="", tmp=tmp)
 
     async def prepare(self) -> None:
         async with self._preparing:

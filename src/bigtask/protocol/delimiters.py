@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from bigtask.errors import InvalidInput
 
 START_DELIMITER = "<<<ORCHESTRATOR_RESPONSE>>>"
@@ -44,16 +46,26 @@ def neutralise(text: str, start_delimiter: str, end_delimiter: str) -> str:
     The result holds no delimiter, and two results beside each other don't form one either.
     Raises `InvalidInput` for delimiters that can't be used.
     """
-    check_delimiters(start_delimiter, end_delimiter)
+    tails, heads = _halves(start_delimiter, end_delimiter)
     for delimiter in (start_delimiter, end_delimiter):
-        text = _broken(text, delimiter)
-    halves = tuple((delimiter, (len(delimiter) + 1) // 2) for delimiter in (start_delimiter, end_delimiter))
-    # Of a delimiter that is split between two values, at least one side holds half.
-    if any(text.startswith(d[cut:]) for d, half in halves for cut in range(1, len(d) - half + 1)):
+        if delimiter in text:
+            text = _broken(text, delimiter)
+    if text.startswith(tails):
         text = MARK + text
-    if any(text.endswith(d[:cut]) for d, half in halves for cut in range(half, len(d))):
+    if text.endswith(heads):
         text += MARK
     return text
+
+
+@lru_cache(maxsize=16)
+def _halves(start_delimiter: str, end_delimiter: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Ends and beginnings of the delimiters that are at least half of one: of a delimiter that is split
+    between two values, at least one side holds half."""
+    check_delimiters(start_delimiter, end_delimiter)
+    halves = tuple((d, (len(d) + 1) // 2) for d in (start_delimiter, end_delimiter))
+    tails = tuple(d[cut:] for d, half in halves for cut in range(1, len(d) - half + 1))
+    heads = tuple(d[:cut] for d, half in halves for cut in range(half, len(d)))
+    return tails, heads
 
 
 def _broken(text: str, delimiter: str) -> str:
