@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bigtask.agents.offline.agent import OfflineAgent
 from bigtask.agents.protocol import (
     Agent,
     Limited,
@@ -96,6 +97,12 @@ AGENTS: Mapping[str, Callable[[str], Agent | None]] = {
     "scripted in process": lambda behaviour: scripted(behaviour, process=False),
     "scripted as a child": lambda behaviour: scripted(behaviour, process=True),
 }
+ANSWERING: Mapping[str, Callable[[], Agent]] = {
+    "scripted in process": lambda: ScriptedAgent(script_of({"process": False})),
+    "scripted as a child": lambda: ScriptedAgent(script_of({"process": True})),
+    "offline": OfflineAgent,
+}
+"""Every agent, for what none of them needs to be told to do."""
 PROMPT = Prompt(
     text="Do it.", phase="workerExecution", variables={"TASK_ID": "t1", "CWD": "/project"}, nonce="n1"
 )
@@ -110,6 +117,11 @@ def agents(request: pytest.FixtureRequest) -> Callable[[str], Agent]:
         return agent
 
     return showing
+
+
+@pytest.fixture(params=ANSWERING)
+def agent(request: pytest.FixtureRequest) -> Agent:
+    return ANSWERING[request.param]()
 
 
 @pytest.fixture
@@ -135,15 +147,13 @@ def verdict(events: list[SessionEvent], phase: str = "completion") -> Verdict:
     return reading.finish()
 
 
-async def test_a_turn_ends_with_an_answer_and_exactly_one_end(
-    agents: Callable[[str], Agent], opening: Opening
-) -> None:
-    events = await turn_of(agents("answers"), opening)
+async def test_a_turn_ends_with_an_answer_and_exactly_one_end(agent: Agent, opening: Opening) -> None:
+    events = await turn_of(agent, opening)
     assert [event for event in events if isinstance(event, TurnEnded)] == [TurnEnded()]
     assert isinstance(events[-1], TurnEnded)
     found = verdict(events)
     assert isinstance(found, Accepted)
-    for name in found.response.data["output_files"]:
+    for name in found.response.data.get("output_files", ()):
         assert (opening.cwd / name).is_file()
 
 
@@ -157,17 +167,15 @@ async def test_a_turn_ends_with_an_answer_and_exactly_one_end(
         ("verification", "verification"),
     ],
 )
-async def test_every_phase_is_answered(
-    agents: Callable[[str], Agent], opening: Opening, phase: str, block: str
-) -> None:
-    async with agents("answers").session(opening) as session:
+async def test_every_phase_is_answered(agent: Agent, opening: Opening, phase: str, block: str) -> None:
+    async with agent.session(opening) as session:
         variables = {"TASK_ID": "t1"} if phase == "workerExecution" else {}
         prompt = Prompt(text="", phase=phase, variables=variables, nonce=PROMPT.nonce)
         assert isinstance(verdict(await played(session, prompt), block), Accepted)
 
 
-async def test_a_session_takes_several_turns(agents: Callable[[str], Agent], opening: Opening) -> None:
-    async with agents("answers").session(opening) as session:
+async def test_a_session_takes_several_turns(agent: Agent, opening: Opening) -> None:
+    async with agent.session(opening) as session:
         first = await played(session)
         second = await played(session)
     assert isinstance(verdict(first), Accepted)
@@ -342,8 +350,7 @@ async def test_a_read_only_session_writes_nothing(agents: Callable[[str], Agent]
     assert list(opening.cwd.iterdir()) == []
 
 
-async def test_sessions_work_side_by_side(agents: Callable[[str], Agent], opening: Opening) -> None:
-    agent = agents("answers")
+async def test_sessions_work_side_by_side(agent: Agent, opening: Opening) -> None:
 
     async def one(number: int) -> Verdict:
         cwd = opening.cwd / str(number)
@@ -353,8 +360,7 @@ async def test_sessions_work_side_by_side(agents: Callable[[str], Agent], openin
     assert all(isinstance(found, Accepted) for found in await asyncio.gather(*map(one, range(5))))
 
 
-def test_an_agent_says_what_it_is(agents: Callable[[str], Agent]) -> None:
-    agent = agents("answers")
+def test_an_agent_says_what_it_is(agent: Agent) -> None:
     assert agent.name
     assert agent.availability().usable
     assert agent.availability().detail
