@@ -18,7 +18,9 @@ from bigtask.core.values import (
     PLANNING,
     VERIFICATION,
     CheckResult,
+    Report,
     Source,
+    Usage,
 )
 from core.world import RUN_ID, World, phases, planned, started, task
 
@@ -348,3 +350,47 @@ def test_a_repair_task_never_takes_the_id_of_a_planned_one():
 def test_nothing_is_verified_where_nothing_was_merged():
     world = started(task("a"), phases=CHECKED, max_retries=0).fall("a")
     assert VERIFICATION not in world.run.reserved
+
+
+def capped(**caps) -> World:
+    return started(task("a"), task("b", "a"), **caps)
+
+
+@pytest.mark.parametrize(
+    ("cap", "words"),
+    [({"max_budget_usd": 2.0}, "$2.50 of $2.00"), ({"max_tokens": 1_500}, "1,610 of 1,500 tokens")],
+)
+def test_at_its_cap_a_run_starts_nothing_more_and_asks_once(cap, words):
+    world = capped(**cap).open("a")
+    usage = Usage(input_tokens=1_000, output_tokens=600, cost_usd=2.5)
+    done = Report(data={"task_id": "a", "status": "success"})
+    world.see(o.Reported(**world.who("a"), report=done, usage=usage))
+    world.merge("a")
+    (waiting,) = world.run.waiting.values()
+    assert (waiting.kind, waiting.options) == (WaitingKind.BUDGET, ("continue", "stop"))
+    assert words in waiting.question
+    assert world.states()["b"] == "ready"
+    world.settle()
+    assert len(world.run.waiting) == 1
+    assert wakes_at(world.run) is None
+    world.ask(c.Answer(waiting_id=waiting.id, answer="continue"))
+    assert world.states()["b"] == "running"
+
+
+def test_a_run_at_its_cap_can_be_stopped():
+    world = capped(max_tokens=12).open("a")
+    done = Report(data={"task_id": "a", "status": "success"})
+    world.see(o.Reported(**world.who("a"), report=done, usage=Usage(input_tokens=5)))
+    world.merge("a")
+    world.ask(c.Answer(waiting_id="w1", answer="stop"))
+    assert world.run.outcome is Outcome.CANCELLED
+
+
+def test_a_run_that_is_done_at_its_cap_ends_without_a_question():
+    world = started(
+        task("a"), max_tokens=12, phases=phases(Phase.TASK_PLANNING, Phase.WORKER_EXECUTION)
+    ).open("a")
+    done = Report(data={"task_id": "a", "status": "success"})
+    world.see(o.Reported(**world.who("a"), report=done, usage=Usage(input_tokens=5)))
+    world.merge("a")
+    assert world.run.outcome is Outcome.COMPLETE

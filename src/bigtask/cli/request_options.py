@@ -53,7 +53,10 @@ _OPTIONS = (
         help="Take uncommitted changes along, or not. Default: ask.",
     ),
     click.option(
-        "--max-budget-usd", type=click.FloatRange(0), metavar="USD", help="Stop and ask at this cost."
+        "--max-budget-usd",
+        type=click.FloatRange(0, min_open=True),
+        metavar="USD",
+        help="Stop and ask at this cost.",
     ),
     click.option("--max-tokens", type=click.IntRange(1), metavar="N", help="Stop and ask at so many tokens."),
     click.option(

@@ -45,15 +45,17 @@ def missed(run: Run) -> list[str]:
         if record.state in ENDED and record.state is not TaskState.COMPLETED:
             found.append(f"{id} is {record.state}" + (f": {record.reason}" if record.reason else ""))
         found += [f"{id}: {remark}" for remark in ledger.remarks(record)]
-    return [*found, *_issues(run)]
+    return [*found, *(text for severity, text in _issues(run) if severity != "info")]
 
 
-def _issues(run: Run) -> Iterable[str]:
+def _issues(run: Run) -> Iterable[tuple[str, str]]:
+    """Severity and sentence of everything that verification noted."""
     if run.verdict is None:
         return
     for issue in run.verdict.data.get("issues", ()):
         where = f" ({issue['location']})" if issue.get("location") else ""
-        yield f"verification: {issue.get('severity', 'error')}: {issue.get('description', '')}{where}"
+        severity = str(issue.get("severity", "error"))
+        yield severity, f"verification: {severity}: {issue.get('description', '')}{where}"
 
 
 def _missed(screen: Screen, run: Run, held: bool) -> None:
@@ -103,7 +105,7 @@ def _ratio(run: Run) -> str:
 def _used(run: Run) -> str:
     tokens = run.used.input_tokens + run.used.output_tokens
     cost = money(run.used.cost_usd) if run.used.cost_usd else "no cost"
-    return f"{counted(tokens, 'token')}, {cost}" if tokens else "nothing yet"
+    return f"{counted(tokens, 'token')}, {cost}" if tokens else "no tokens"
 
 
 def _tasks(screen: Screen, run: Run, held: bool) -> None:

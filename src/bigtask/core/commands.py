@@ -235,7 +235,7 @@ def _consequences(run: Run, waiting: Waiting, command: Answer, by: str) -> tuple
         case WaitingKind.PLAN, "confirm":
             assert run.plan is not None
             return (e.Confirmed(revision=run.plan.revision, by=by),)
-        case (WaitingKind.PLAN, "cancel") | (WaitingKind.QUESTION, intake.STOP):
+        case (WaitingKind.PLAN, "cancel") | (WaitingKind.QUESTION | WaitingKind.BUDGET, intake.STOP):
             return _cancel(run, by)
         case WaitingKind.PERMISSION, _:
             return ()

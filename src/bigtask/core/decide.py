@@ -11,7 +11,16 @@ asks again until the answer is empty: then the run waits for the world (an attem
 from __future__ import annotations
 
 from bigtask.core.events import Happened, Paused
-from bigtask.core.phases import aggregation, analysis, ending, execution, intake, planning, verification
+from bigtask.core.phases import (
+    aggregation,
+    analysis,
+    budget,
+    ending,
+    execution,
+    intake,
+    planning,
+    verification,
+)
 from bigtask.core.run import Run
 from bigtask.core.states import Phase, TaskState
 from bigtask.core.values import RESERVED
@@ -34,7 +43,8 @@ def decide(run: Run, now: int) -> tuple[Happened, ...]:
         return ()
     if run.pausing:
         return () if run.live or run.integrating else (Paused(),)
-    return next(events for step in WAY if (events := step(run, now)) is not None)
+    events = next(events for step in WAY if (events := step(run, now)) is not None)
+    return budget.allow(run, events)
 
 
 def wakes_at(run: Run) -> int | None:
@@ -43,7 +53,9 @@ def wakes_at(run: Run) -> int | None:
     A retry that is due but can't begin yet (paused, no slot, not its phase) wakes nobody: what frees it is
     an event, and waking for it would never end.
     """
-    if run.outcome is not None or run.paused or run.pausing or len(run.live) >= run.settings.slots:
+    if run.outcome is not None or run.paused or run.pausing or budget.asks(run):
+        return None
+    if len(run.live) >= run.settings.slots:
         return None
     if run.phase is Phase.WORKER_EXECUTION:
         return run.queue.next_due()

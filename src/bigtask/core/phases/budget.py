@@ -1,0 +1,49 @@
+"""The cap of a run: where it is reached, nothing more starts until a person has said what then.
+
+Attempts under way end by themselves; what they used is known when they have.
+"""
+
+from __future__ import annotations
+
+from bigtask.core.events import Happened, WaitingRaised, WorkerSpawned
+from bigtask.core.phases.intake import STOP
+from bigtask.core.run import Run
+from bigtask.core.states import WaitingKind
+from bigtask.core.values import Waiting
+
+SUBJECT = "budget"
+CONTINUE = "continue"
+
+
+def allow(run: Run, events: tuple[Happened, ...]) -> tuple[Happened, ...]:
+    """The events, or in place of a start over the cap the question what then, asked once."""
+    reached = reached_cap(run)
+    if reached is None or not any(isinstance(event, WorkerSpawned) for event in events):
+        return events
+    if asks(run):
+        return ()
+    waiting = Waiting(
+        id=f"w{run.asked + 1}",
+        kind=WaitingKind.BUDGET,
+        question=f"The run has used {reached}: go on without a cap, or stop it here?",
+        options=(CONTINUE, STOP),
+        details={"subject": SUBJECT},
+    )
+    return (WaitingRaised(waiting=waiting),)
+
+
+def asks(run: Run) -> bool:
+    return any(waiting.kind is WaitingKind.BUDGET for waiting in run.waiting.values())
+
+
+def reached_cap(run: Run) -> str | None:
+    """What was used of which cap, in words, once it is reached and nobody lifted it."""
+    settings, used = run.settings, run.used
+    if run.answers.get(SUBJECT) == CONTINUE:
+        return None
+    if settings.max_budget_usd is not None and used.cost_usd >= settings.max_budget_usd:
+        return f"${used.cost_usd:.2f} of ${settings.max_budget_usd:.2f}"
+    tokens = used.input_tokens + used.output_tokens
+    if settings.max_tokens is not None and tokens >= settings.max_tokens:
+        return f"{tokens:,} of {settings.max_tokens:,} tokens"
+    return None
