@@ -13,6 +13,7 @@ from bigtask.cli.picture import Slots, bar, foot, headline, picture
 from bigtask.cli.plan_table import plan_table
 from bigtask.core import commands as c
 from bigtask.core import observations as o
+from bigtask.core.values import Check
 from core.world import World, planned, started, task
 
 SIZES = [(40, 10), (80, 24), (160, 50)]
@@ -152,3 +153,18 @@ def test_a_plan_fits_the_terminal_with_its_warnings_and_what_it_takes(size: tupl
     if size[0] >= 80:
         assert rows[2].split()[-3:] == ["5", "<1", "min"]
         assert rows[3].split()[-3:] == ["2", "3", "min"]
+
+
+def test_a_plan_shows_every_command_whole_that_confirming_it_allows() -> None:
+    long = ("make", *(f"target-{number}" for number in range(30)))
+    world = planned(
+        task("a", checks=(Check(command=("make", "test")), Check(command=long))),
+        task("b", checks=(Check(command=("make", "test")), Check(claim="all is well"))),
+    )
+    console = Console(width=60, force_terminal=True, color_system=None)
+    with console.capture() as captured:
+        console.print(plan_table(world.run, 60))
+    text = " ".join(captured.get().split())
+    assert "runs as a check: make test (a, b)" in text
+    assert " ".join(long) in text
+    assert "all is well" not in text

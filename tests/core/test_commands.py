@@ -117,7 +117,7 @@ def test_a_phase_is_no_task_of_the_plan(command):
 def test_a_confirmation_starts_the_workers():
     world = planned(task("a"))
     assert status(world.run).value == "confirming"
-    assert world.ask(c.Confirm(revision=1, by="me")) == (e.Confirmed(revision=1, by="me"),)
+    assert world.ask(c.Confirm(revision=1, by="me")) == (e.Confirmed(revision=1, by="me", shown=True),)
     assert (world.live(), world.run.waiting) == (["a"], {})
 
 

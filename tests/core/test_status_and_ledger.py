@@ -94,7 +94,7 @@ def test_the_ledger_says_what_became_of_each_task():
 
 
 def test_whatever_was_missed_mended_or_assumed_is_remarked():
-    world = started(task("a", checks=(Check(command=("make",)),)), retry_delay_ms=0)
+    world = started(task("a", checks=(Check(command=("make", "red")),)), retry_delay_ms=0)
     world.see(o.Crashed(**world.who("a"), reason="exit 1"))
     world.see(o.Reasked(**world.who("a"), number=1, errors=("x",)))
     report = Report(data={"status": "completed", "warnings": ["not sure"]}, quality="repaired")

@@ -8,6 +8,7 @@ from bigtask.core import commands as c
 from bigtask.core import events as e
 from bigtask.core import ledger
 from bigtask.core import observations as o
+from bigtask.core.checks import runnable
 from bigtask.core.decide import decide, wakes_at
 from bigtask.core.phases.intake import includes_changes
 from bigtask.core.states import Outcome, Phase, TaskState, WaitingKind
@@ -17,6 +18,7 @@ from bigtask.core.values import (
     ANALYSIS,
     PLANNING,
     VERIFICATION,
+    Check,
     CheckResult,
     Report,
     Source,
@@ -394,3 +396,22 @@ def test_a_run_that_is_done_at_its_cap_ends_without_a_question():
     world.see(o.Reported(**world.who("a"), report=done, usage=Usage(input_tokens=5)))
     world.merge("a")
     assert world.run.outcome is Outcome.COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("settings", "confirm", "run"),
+    [
+        ({"yes": True}, None, ()),
+        ({"auto_spawn": True}, None, ()),
+        ({"yes": True, "allowed_commands": (("make",),)}, None, (("make",),)),
+        ({}, c.Confirm(by="me"), (("make",), ("rm", "x"))),
+        ({}, c.Answer(waiting_id="w1", answer="confirm"), (("make",), ("rm", "x"))),
+    ],
+)
+def test_a_plan_s_commands_run_only_if_a_person_saw_or_allowed_them(settings, confirm, run):
+    checks = (Check(command=("make",)), Check(claim="all is well"), Check(command=("rm", "x")))
+    world = planned(task("a", checks=checks), **settings)
+    if confirm is not None:
+        world.ask(confirm)
+    assert world.run.confirmed
+    assert runnable(world.run, world.run.tasks["a"].task) == run

@@ -12,6 +12,7 @@ from bigtask.core import observations as o
 from bigtask.core.commands import Answer, Cancel, Confirm, Pause, Resume, Retry, Start
 from bigtask.core.events import Event
 from bigtask.core.evolve import fold
+from bigtask.core.ledger import ledger
 from bigtask.core.states import Outcome, TaskState, WaitingKind
 from bigtask.core.values import Report
 from bigtask.errors import Conflict, InvalidInput, NotFound, SequenceTaken, StoreFull
@@ -551,6 +552,16 @@ async def test_a_conflict_waits_with_both_sides_kept_and_a_retry_resolves_it(sta
     assert stage.project.seen() == before
 
 
+async def test_a_command_that_nobody_was_shown_isn_t_run_and_the_ledger_says_so(stage: Stage) -> None:
+    canary = stage.place / "canary"
+    script = {"tasks": [{"id": "one", "checks": [{"command": ["touch", str(canary)]}]}], "turns": [ANSWERS]}
+    agents = Agents(script)
+    run = await carried_out(await stage.create(agents, isolation="worktree"), agents)
+    assert run.outcome is Outcome.COMPLETE
+    assert not canary.exists()
+    assert ledger(run)[0].remarks == (f"check not run, nobody had seen it: touch {canary}",)
+
+
 async def test_a_red_check_sends_the_task_back(stage: Stage) -> None:
     script = {
         "tasks": [{"id": "one", "checks": [{"command": ["test", "-f", "done.txt"]}]}],
@@ -560,7 +571,8 @@ async def test_a_red_check_sends_the_task_back(stage: Stage) -> None:
         ],
     }
     agents = Agents(script)
-    folder = await stage.create(agents, isolation="worktree")
+    allowed = (("test", "-f", "done.txt"),)
+    folder = await stage.create(agents, isolation="worktree", allowed_commands=allowed)
     run = await carried_out(folder, agents)
     assert states(run, "one") == ["failed", "completed"]
     assert "its check `test -f done.txt` ended with 1" in run.tasks["one"].attempts[0].reason

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bigtask.cli.screen import WIDE
-from bigtask.cli.words import counted, one_line, span
+from bigtask.cli.words import command_line, counted, one_line, span
 from bigtask.core.run import Run, TaskRecord
 from bigtask.core.states import TaskState
 from bigtask.core.values import Estimate, Task
@@ -71,7 +71,21 @@ def _footer(run: Run) -> Iterator[Text]:
         yield Text(f"! {one_line(warning)}", style="yellow")
     if len(run.warnings) > _WARNINGS:
         yield Text(f"! and {counted(len(run.warnings) - _WARNINGS, 'further warning')}", style="yellow")
+    for command, ids in _commands(run).items():
+        yield Text(
+            f"runs as a check: {one_line(command_line(command))}  ({_short(tuple(ids), 3)})", style="yellow"
+        )
     yield Text(summary(run), style="bold")
+
+
+def _commands(run: Run) -> dict[tuple[str, ...], list[str]]:
+    """Every command that the plan wants bigtask to run, whole, with its tasks: confirming allows them."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for record in run.tasks.values():
+        for check in record.task.checks:
+            if check.command is not None and not _skipped(record):
+                found.setdefault(check.command, []).append(record.task.id)
+    return found
 
 
 def summary(run: Run) -> str:

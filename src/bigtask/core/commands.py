@@ -184,7 +184,7 @@ def _confirm(run: Run, command: Confirm) -> tuple[e.Happened, ...]:
     # What one of them reopens, another may skip.
     skipped.sort(key=lambda event: isinstance(event, e.WorkerSkipped))
     revision = run.plan.revision + bool(edited)
-    return (*edited, e.Confirmed(revision=revision, by=by), *skipped)
+    return (*edited, e.Confirmed(revision=revision, by=by, shown=True), *skipped)
 
 
 def _edit(run: Run, revision: int, edits: tuple[Edit, ...], by: str) -> tuple[e.Happened, ...]:
@@ -234,7 +234,7 @@ def _consequences(run: Run, waiting: Waiting, command: Answer, by: str) -> tuple
     match waiting.kind, command.answer:
         case WaitingKind.PLAN, "confirm":
             assert run.plan is not None
-            return (e.Confirmed(revision=run.plan.revision, by=by),)
+            return (e.Confirmed(revision=run.plan.revision, by=by, shown=True),)
         case (WaitingKind.PLAN, "cancel") | (WaitingKind.QUESTION | WaitingKind.BUDGET, intake.STOP):
             return _cancel(run, by)
         case WaitingKind.PERMISSION, _:

@@ -81,6 +81,8 @@ class Confirmed(Happened):
     type = "orchestrator:confirmed"
     revision: int
     by: str = ""
+    shown: bool = False
+    """A person had the plan in front of them, with the commands that it wants run."""
 
 
 class Progress(Happened):

@@ -68,6 +68,10 @@ def remarks(record: TaskRecord) -> tuple[str, ...]:
         found += [f"claimed but unchanged: {path}" for path in evidence.claimed_unchanged]
         found += [f"changed but not claimed: {path}" for path in evidence.changed_unclaimed]
         found += [f"outside its scope: {path}" for path in evidence.outside_scope]
+    if attempt.evidence is not None:
+        ran = {check.command for check in attempt.checks}
+        wanted = [check.command for check in record.task.checks if check.command is not None]
+        found += [f"check not run, nobody had seen it: {' '.join(c)}" for c in wanted if c not in ran]
     found += [f"check failed: {' '.join(check.command)}" for check in attempt.checks if not check.passed]
     crashes = sum(a.state in (AttemptState.CRASHED, AttemptState.LOST) for a in record.attempts)
     if crashes:

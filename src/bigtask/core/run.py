@@ -112,6 +112,8 @@ class Run:
     warnings: tuple[str, ...] = ()
     estimate: Estimate | None = None
     confirmed: bool = False
+    shown: bool = False
+    """A person confirmed the plan with its commands in front of them, not a rule."""
     paused: bool = False
     pausing: bool = False
     pausing_now: bool = False

@@ -80,7 +80,7 @@ def _record(old: TaskRecord | None, task: Task) -> TaskRecord:
 
 
 def confirmed(run: Run, data: e.Confirmed, at: int) -> None:
-    run.confirmed = True
+    run.confirmed, run.shown = True, data.shown
     for waiting in [w for w in run.waiting.values() if w.kind is WaitingKind.PLAN]:
         del run.waiting[waiting.id]
 

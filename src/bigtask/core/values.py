@@ -120,6 +120,8 @@ class Settings(Value):
     accept_partial: bool = False
     commands: tuple[tuple[str, ...], ...] = ()
     """What verification runs in the merged workspace, as argument lists."""
+    allowed_commands: tuple[tuple[str, ...], ...] = ()
+    """What checks of tasks may run although nobody was shown them."""
     auto_fix: bool = False
     max_fixes: int = 1
 

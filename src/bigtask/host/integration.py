@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bigtask.core import observations as o
+from bigtask.core.checks import runnable
 from bigtask.core.run import Run
 from bigtask.core.values import CheckResult, Evidence
 from bigtask.errors import BigtaskError
@@ -46,7 +47,7 @@ class Integration:
         assert report is not None
         # First the commit: to acquire a workspace of an earlier holder puts what isn't committed aside.
         commit = await workspaces.commit(task_id, number, f"{record.task.title}\n")
-        commands = [check.command for check in record.task.checks if check.command is not None]
+        commands = runnable(self._run, record.task)
         if commands:
             results = await self.check(commands, await workspaces.acquire(task_id, number))
             tell(o.Checked(**who, results=results))
