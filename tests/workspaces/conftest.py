@@ -11,17 +11,7 @@ import pytest
 
 from bigtask.workspaces.run_workspaces import RunWorkspaces
 from bigtask.workspaces.source import examine
-
-_ENV = {
-    "PATH": os.environ["PATH"],
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_AUTHOR_NAME": "Ada",
-    "GIT_AUTHOR_EMAIL": "ada@example.org",
-    "GIT_COMMITTER_NAME": "Ada",
-    "GIT_COMMITTER_EMAIL": "ada@example.org",
-    "LC_ALL": "C",
-}
+from projects import ENV
 
 
 @dataclass(frozen=True)
@@ -32,7 +22,7 @@ class Project:
 
     def git(self, *arguments: str, at: Path | None = None) -> str:
         done = subprocess.run(
-            ["git", *arguments], cwd=at or self.root, env=_ENV, check=True, capture_output=True, text=True
+            ["git", *arguments], cwd=at or self.root, env=ENV, check=True, capture_output=True, text=True
         )
         return done.stdout.strip()
 

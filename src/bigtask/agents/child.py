@@ -67,11 +67,6 @@ class ChildSession:
         """Also the id of the child's process group."""
         return self._process.pid
 
-    @property
-    def garbage_lines(self) -> int:
-        """How many lines weren't session events, those over 4 MiB included."""
-        return self._garbage
-
     async def turn(self, prompt: Prompt) -> AsyncIterator[SessionEvent]:
         """Raises `SessionLost` when the child exits before the turn ended, with how it ended and the end of
         its standard error, and `Conflict` when an earlier turn wasn't read to its end: its events would be
