@@ -44,6 +44,7 @@ from bigtask.host import access, creation, removal
 from bigtask.host.creation import Options
 from bigtask.host.home import Home, RunFolder
 from bigtask.host.link import LocalLink, RunLink
+from bigtask.host.transcript import Transcripts
 from bigtask.protocol.parser import ResponseParser
 from bigtask.sink import log
 from bigtask.templates.manager import TemplateManager
@@ -349,8 +350,7 @@ class WorkerManager:
         number = attempt or len(worker.attempts)
         if not 1 <= number <= len(worker.attempts):
             raise NotFound(f"{task_id} has no attempt {number}")
-        path = self._module.home.find(run_id).transcript(task_id, number)
-        return path.read_text(encoding="utf-8") if path.exists() else ""
+        return Transcripts(self._module.home.find(run_id).transcripts).read(task_id, number).decode()
 
     async def statistics(self, run_id: str) -> dict[str, int]:
         """`total`, and one count for every task state."""

@@ -25,6 +25,7 @@ from bigtask.host.holder import Holder
 from bigtask.host.home import Home, RunFolder
 from bigtask.host.link import RunLink
 from bigtask.host.log import MemoryLog
+from bigtask.host.transcript import Transcripts
 from bigtask.templates.template import thaw
 from projects import Desk, Project, repository
 
@@ -95,7 +96,9 @@ class Stage:
 async def holding(folder: RunFolder, agents: AgentTable, log: MemoryLog) -> AsyncIterator[Holder]:
     """A holder over a log of the test's own; its tasks have no worktrees."""
     run = fold(folder.id, log.events)
-    hands = Hands(run, folder, thaw(run.created.template), agents, NotFound("no worktrees here"))
+    transcripts = Transcripts(folder.transcripts)
+    no_worktrees = NotFound("no worktrees here")
+    hands = Hands(run, folder, thaw(run.created.template), agents, no_worktrees, transcripts)
     holder = Holder(run, log, hands)
     carrying = asyncio.create_task(holder.carry_out())
     try:
@@ -104,6 +107,7 @@ async def holding(folder: RunFolder, agents: AgentTable, log: MemoryLog) -> Asyn
     finally:
         holder.close()
         await carrying
+        transcripts.close()
 
 
 async def until(link: RunLink, fits: str | Callable[[Event], bool], *, after: int = 0) -> Event:

@@ -52,7 +52,7 @@ def test_everything_of_a_run_is_in_its_folder_and_for_its_owner_alone(tmp_path):
     for path in (home.path, home.runs, folder.path, folder.path / "transcripts"):
         assert path.stat().st_mode & 0o777 == 0o700
     assert [folder.log.name, folder.lock.name, folder.socket.name] == ["log.db", "lock", "sock"]
-    assert folder.transcript("a", 2) == folder.path / "transcripts" / "a.2.txt"
+    assert folder.transcripts == folder.path / "transcripts"
     assert home.templates == home.path / "templates"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any
 
@@ -16,6 +15,7 @@ from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.states import FELL
 from bigtask.errors import NotFound
 from bigtask.host.home import RunFolder
+from bigtask.host.transcript import Transcripts
 from bigtask.templates.template import thaw
 
 _TAIL_BYTES = 64 * 1024
@@ -36,14 +36,11 @@ def last_words(folder: RunFolder, record: TaskRecord) -> list[dict[str, Any]]:
     if record.attempt is None:
         return []
     try:
-        with folder.transcript(record.task.id, record.attempt.number).open("rb") as file:
-            whole = file.seek(0, os.SEEK_END)
-            file.seek(max(0, whole - _TAIL_BYTES))
-            lines = file.read(_TAIL_BYTES).split(b"\n")
+        end = Transcripts(folder.transcripts).read_end(record.task.id, record.attempt.number, _TAIL_BYTES)
     except OSError:
         return []
     # Where the reading began in the middle of a line, that line is no JSON any more.
-    return [said for line in lines if (said := _said(line)) is not None]
+    return [said for line in end.split(b"\n") if (said := _said(line)) is not None]
 
 
 def _said(line: bytes) -> dict[str, Any] | None:

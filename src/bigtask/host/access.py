@@ -22,6 +22,7 @@ from bigtask.host.link import HolderGone, LocalLink, RunLink
 from bigtask.host.lock import Lock, holder_of, reading
 from bigtask.host.log import SqliteLog, read_closed
 from bigtask.host.socket import SocketLink, serve
+from bigtask.host.transcript import Transcripts
 from bigtask.templates.template import thaw
 from bigtask.workspaces.run_workspaces import RunWorkspaces
 from bigtask.workspaces.source import examine
@@ -42,9 +43,11 @@ async def hold(
     lock = Lock.take(folder.lock, who=who)
     try:
         log = SqliteLog(folder.log, watch=watch_from(os.environ))
+        transcripts = Transcripts(folder.transcripts)
         try:
             run = fold(folder.id, await log.read())
-            hands = Hands(run, folder, thaw(run.created.template), agents, await _workspaces(run, folder))
+            template = thaw(run.created.template)
+            hands = Hands(run, folder, template, agents, await _workspaces(run, folder), transcripts)
             holder = Holder(run, log, hands, idle=idle)
             async with serve(holder, folder.socket):
                 # No task group: what the block raises has to arrive as it is.
@@ -55,6 +58,7 @@ async def hold(
                     holder.close()
                     await carrying
         finally:
+            transcripts.close()
             await log.close()
     finally:
         lock.release()

@@ -26,11 +26,10 @@ from bigtask.host.attempt import AttemptRun, Controls
 from bigtask.host.briefing import Briefer
 from bigtask.host.home import RunFolder
 from bigtask.host.integration import Integration, describe
-from bigtask.host.transcript import Transcript
+from bigtask.host.transcript import Transcript, Transcripts
 from bigtask.process import minimal_env
 from bigtask.sink import Redact, log, nothing_secret
 from bigtask.templates.template import Template
-from bigtask.workspaces import names
 from bigtask.workspaces.run_workspaces import RunWorkspaces
 from bigtask.workspaces.values import Workspace
 
@@ -82,11 +81,13 @@ class Hands:
         template: Template,
         agents: Mapping[str, Agent],
         workspaces: RunWorkspaces | BigtaskError,
+        transcripts: Transcripts,
         *,
         redact: Redact = nothing_secret,
     ) -> None:
         self._run = run
         self._folder = folder
+        self._transcripts = transcripts
         self._briefer = Briefer(run, template, self._knows)
         self._env = minimal_env()
         self._agents = agents
@@ -148,10 +149,11 @@ class Hands:
 
     def tidy(self) -> None:
         """Gives up the worktrees of ended attempts that an earlier holder had no time for."""
+        if self._run.settings.isolation == "none" or isinstance(self._workspaces, BigtaskError):
+            return
         for record in self._run.tasks.values():
             for attempt in record.attempts:
-                name = names.folder(self._run.id, record.task.id, attempt.number)
-                if attempt.state in _OVER and (self._folder.path / "workspaces" / name).exists():
+                if attempt.state in _OVER and self._workspaces.present(record.task.id, attempt.number):
                     self._release(record.task.id, attempt.number)
 
     def stop(self) -> None:
@@ -221,7 +223,11 @@ class Hands:
         self._at_work[task_id] = _AtWork(number, task, controls)
 
     async def _attempt(self, task_id: str, number: int, controls: Controls) -> None:
-        transcript = Transcript(self._folder.transcript(task_id, number), self._redact)
+        record = self._run.record(task_id)
+        assert record is not None
+        assert record.attempt is not None
+        goes_on = record.attempt.session_id is not None
+        transcript = self._transcripts.open(task_id, number, goes_on=goes_on)
         try:
             self.tell(await self._carry_out(task_id, number, controls, transcript))
         except BigtaskError as error:

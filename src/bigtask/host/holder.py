@@ -227,7 +227,7 @@ class Holder:
             self._settle(events)
 
     def _tell_progress(self, events: list[Event]) -> None:
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         if not events or not self.run.tasks or self.run.outcome is not None:
             return
         if now - self._last_progress < _PROGRESS_EVERY_S:

@@ -43,8 +43,9 @@ class RunFolder:
     def socket(self) -> Path:
         return self.path / "sock"
 
-    def transcript(self, task_id: str, attempt: int) -> Path:
-        return self.path / "transcripts" / f"{task_id}.{attempt}.txt"
+    @property
+    def transcripts(self) -> Path:
+        return self.path / "transcripts"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Home:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.runs.mkdir(mode=0o700, exist_ok=True)
             folder.path.mkdir(mode=0o700)
-            (folder.path / "transcripts").mkdir(mode=0o700)
+            folder.transcripts.mkdir(mode=0o700)
         except OSError as error:
             raise InvalidInput(
                 f"can't keep runs in {self.path}: {error.strerror}. "

@@ -1,67 +1,172 @@
-"""What was said in an attempt, in a file of its own: bounded, readable while it grows."""
+"""What was said in the attempts of a run: bounded, readable while it grows.
+
+An attempt that goes on for a while has a file of its own, `TASK.N.txt`. What was over sooner shares
+`short.jsonl`, a line an attempt: to make a file costs more than such an attempt does.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from bigtask.sink import Redact
+from bigtask.sink import Redact, nothing_secret
 
 LIMIT = 16 * 1024 * 1024
 """Bytes of one transcript; what comes after is counted, not kept."""
-
 
 _KEPT_BACK = 8 * 1024
 _KEPT_BACK_S = 0.25
 
 
+def _open_to_append(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        # A crash cut the last line: the next one must not become its end.
+        os.write(descriptor, b"\n")
+    return descriptor
+
+
 class Transcript:
     """JSON lines `{"who", "text"}`; who is `prompt`, `agent`, `tool`, `question` or `person`.
 
-    What is written is in the file within a quarter of a second of the next line, or at the close. A full
-    disk loses transcript lines, never the run.
+    What is written is in the file a quarter of a second later, or at the close. A full disk loses transcript
+    lines, never the run.
     """
 
-    def __init__(self, path: Path, redact: Redact) -> None:
-        self._path = path
-        self._redact = redact
+    def __init__(self, of: Transcripts, task_id: str, attempt: int, *, alone: bool) -> None:
+        self.task_id = task_id
+        self.attempt = attempt
+        self._of = of
+        self._alone = alone
+        """Whether it has a file of its own, or will have one with the next line."""
         self._descriptor: int | None = None
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
-        self._written_at = float("-inf")
         self.size = 0
         """Bytes of the attempt, those that wait and those of an earlier session included."""
         self.dropped = 0
 
     def write(self, who: str, text: str) -> None:
-        line = msgspec.json.encode({"who": who, "text": self._redact(text)}) + b"\n"
-        if self.size + len(line) > LIMIT:
+        line = msgspec.json.encode({"who": who, "text": self._of.redact(text)})
+        if self.size + len(line) >= LIMIT:
             self.dropped += 1
             return
-        self.size += len(line)
+        self.size += len(line) + 1
         self._waiting.append(line)
         self._waiting_bytes += len(line)
-        if self._waiting_bytes >= _KEPT_BACK or time.monotonic() - self._written_at >= _KEPT_BACK_S:
-            self._flush()
+        if self._waiting_bytes >= _KEPT_BACK:
+            self.flush()
+        else:
+            self._of.flush_soon(self)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         lines, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        self._written_at = time.monotonic()
+        self._alone = True
         try:
             if self._descriptor is None:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-                self._descriptor = os.open(self._path, flags, 0o600)
+                self._descriptor = _open_to_append(self._of.file(self.task_id, self.attempt))
                 self.size += os.fstat(self._descriptor).st_size
-            os.write(self._descriptor, b"".join(lines))
+            os.write(self._descriptor, b"".join(line + b"\n" for line in lines))
         except OSError:
             self.dropped += len(lines)
 
     def close(self) -> None:
-        if self._waiting:
-            self._flush()
+        self._of.closed(self)
+        if self._waiting and self._alone:
+            self.flush()
+        elif self._waiting:
+            try:
+                self._of.keep_short(self.task_id, self.attempt, self._waiting)
+            except OSError:
+                self.dropped += len(self._waiting)
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+class Transcripts:
+    """All of one run, in its folder `path`. To read needs no event loop, to write does."""
+
+    def __init__(self, path: Path, redact: Redact = nothing_secret) -> None:
+        self.redact = redact
+        self._path = path
+        self._short: int | None = None
+        self._soon: dict[Transcript, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def open(self, task_id: str, attempt: int, *, goes_on: bool = False) -> Transcript:
+        """For one session of an attempt; `goes_on` where an earlier session of it may have left lines."""
+        return Transcript(self, task_id, attempt, alone=goes_on)
+
+    def close(self) -> None:
+        """When every transcript is closed."""
+        if self._short is not None:
+            os.close(self._short)
+            self._short = None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def read(self, task_id: str, attempt: int) -> bytes:
+        """Its JSON lines, empty where nothing was said. Raises OSError."""
+        own = self.file(task_id, attempt)
+        return b"".join(self._read_short(task_id, attempt)) + (own.read_bytes() if own.exists() else b"")
+
+    def read_end(self, task_id: str, attempt: int, most_bytes: int) -> bytes:
+        """Its last lines as far as they fit, the first perhaps cut. Raises OSError."""
+        own = self.file(task_id, attempt)
+        if not own.exists():
+            return self.read(task_id, attempt)[-most_bytes:]
+        with own.open("rb") as file:
+            whole = file.seek(0, os.SEEK_END)
+            file.seek(max(0, whole - most_bytes))
+            return file.read(most_bytes)
+
+    def file(self, task_id: str, attempt: int) -> Path:
+        """Where it is when it has a file of its own."""
+        return self._path / f"{task_id}.{attempt}.txt"
+
+    def flush_soon(self, transcript: Transcript) -> None:
+        self._soon[transcript] = None
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_KEPT_BACK_S, self._flush)
+
+    def _flush(self) -> None:
+        self._timer = None
+        waiting, self._soon = self._soon, {}
+        for transcript in waiting:
+            transcript.flush()
+
+    def closed(self, transcript: Transcript) -> None:
+        self._soon.pop(transcript, None)
+
+    def keep_short(self, task_id: str, attempt: int, lines: list[bytes]) -> None:
+        if self._short is None:
+            self._short = _open_to_append(self._short_file)
+        os.write(self._short, _head(task_id, attempt) + b",".join(lines) + b"]}\n")
+
+    @property
+    def _short_file(self) -> Path:
+        return self._path / "short.jsonl"
+
+    def _read_short(self, task_id: str, attempt: int) -> Iterator[bytes]:
+        if not self._short_file.exists():
+            return
+        head = _head(task_id, attempt)
+        with self._short_file.open("rb") as file:
+            for line in file:
+                if line.startswith(head) and line.endswith(b"]}\n"):
+                    for said in msgspec.json.decode(line, type=_Short).said:
+                        yield bytes(said) + b"\n"
+
+
+class _Short(msgspec.Struct):
+    said: list[msgspec.Raw]
+
+
+def _head(task_id: str, attempt: int) -> bytes:
+    return msgspec.json.encode({"task": task_id, "attempt": attempt})[:-1] + b',"said":['

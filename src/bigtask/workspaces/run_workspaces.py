@@ -149,6 +149,10 @@ class RunWorkspaces:
             self._held[task_id, n] = self._workspace(tree, task_id, n, begin)
             return self._held[task_id, n]
 
+    def present(self, task_id: str, n: int) -> bool:
+        """Whether the attempt has a worktree."""
+        return (self._home / "workspaces" / names.folder(self._run_id, task_id, n)).exists()
+
     async def commit(self, task_id: str, n: int, message: str) -> Commit:
         """Record what an attempt wrote on its branch, and tell the whole of its work.
 
