@@ -14,13 +14,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from bigtask.agents.table import AgentTable
-from bigtask.core.evolve import fold
 from bigtask.core.run import Run
 from bigtask.core.states import IllegalMove
 from bigtask.errors import BigtaskError, InvalidInput
 from bigtask.host import access, faults
 from bigtask.host.home import Home, RunFolder
 from bigtask.host.lock import holder_of, reading
+from bigtask.host.mounts import NETWORK_FILE_SYSTEMS, file_system_of
 from bigtask.process import ProgramNotFound
 from bigtask.templates.manager import Listed
 from bigtask.workspaces.git import outside
@@ -29,11 +29,6 @@ from bigtask.workspaces.source import OLDEST_GIT
 _LITTLE_SPACE = 1 << 30
 _NO_SPACE = 50 << 20
 _ID_SHOWN = 6
-
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "9p", "fuse.sshfs", "fuse.glusterfs", "lustre"}
-)
-"""Names in the kernel's mount table. Locks and synced writes don't hold there what they promise."""
 
 VARIABLES: Mapping[str, str] = {
     "BIGTASK_HOME": "where runs are kept",
@@ -116,26 +111,9 @@ def _place(home: Home) -> Iterator[Finding]:
         text=f"{free / (1 << 30):.1f} GiB free",
         next="" if level is Level.OK else "free some space, or set BIGTASK_HOME to another disk",
     )
-    try:
-        mounts = Path("/proc/self/mountinfo").read_text(errors="replace")
-    except OSError:
-        return
-    yield judge_file_system(file_system(mounts, there.resolve()))
-
-
-def file_system(mounts: str, path: Path) -> str:
-    """The file system type that `path` lies on; `mounts` is /proc/self/mountinfo (see proc(5))."""
-    best, name = -1, "unknown"
-    for line in mounts.splitlines():
-        fields, _, rest = line.partition(" - ")
-        words = fields.split(" ")
-        if len(words) < 5 or not rest:
-            continue
-        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), words[4])
-        # Of two mounts on one place the later one is seen.
-        if path.is_relative_to(point) and len(point) >= best:
-            best, name = len(point), rest.split(" ")[0]
-    return name
+    name = file_system_of(home.path)
+    if name is not None:
+        yield judge_file_system(name)
 
 
 def judge_file_system(name: str) -> Finding:
@@ -224,7 +202,7 @@ async def _runs(home: Home) -> list[Finding]:
 
 async def _look(folder: RunFolder) -> tuple[Run | None, Finding | None]:
     try:
-        return fold(folder.id, await access.read(folder)), None
+        return await access.read_run(folder), None
     except (BigtaskError, IllegalMove) as error:
         text = str(error)
     except OSError as error:

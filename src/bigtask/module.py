@@ -35,7 +35,6 @@ from bigtask.core.commands import (
 )
 from bigtask.core.edits import Edit
 from bigtask.core.events import Cancelled, Completed, Errored, Event
-from bigtask.core.evolve import fold
 from bigtask.core.ledger import counts
 from bigtask.core.run import Run
 from bigtask.core.view import RunView, WorkerView
@@ -44,7 +43,7 @@ from bigtask.host import access, creation, removal
 from bigtask.host.creation import Options
 from bigtask.host.home import Home, RunFolder
 from bigtask.host.link import LocalLink, RunLink
-from bigtask.host.transcript import Transcripts
+from bigtask.host.transcript_folder import TranscriptFolder
 from bigtask.protocol.parser import ResponseParser
 from bigtask.sink import log
 from bigtask.templates.manager import TemplateManager
@@ -176,7 +175,7 @@ class OrchestratorModule:
             link = carried.link.result()
             if isinstance(link, LocalLink):
                 return link.holder.run
-        return fold(folder.id, await access.read(folder))
+        return await access.read_run(folder)
 
 
 class _Carried:
@@ -350,7 +349,7 @@ class WorkerManager:
         number = attempt or len(worker.attempts)
         if not 1 <= number <= len(worker.attempts):
             raise NotFound(f"{task_id} has no attempt {number}")
-        return Transcripts(self._module.home.find(run_id).transcripts).read(task_id, number).decode()
+        return TranscriptFolder(self._module.home.find(run_id).transcripts).read(task_id, number).decode()
 
     async def statistics(self, run_id: str) -> dict[str, int]:
         """`total`, and one count for every task state."""

@@ -4,34 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bigtask.doctor import Level, file_system, judge_file_system
+from bigtask.doctor import Level, judge_file_system
 
 from .person import HANGING, SMALL, Person, works_at
-
-MOUNTS = "\n".join(
-    (
-        "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw",
-        "31 22 0:40 / /home rw,relatime shared:2 - nfs4 server:/home rw",
-        r"32 31 0:41 / /home/a\040b rw - tmpfs tmpfs rw",
-        "33 22 0:42 / /over rw - overlay one rw",
-        "34 33 0:43 / /over rw - fuse.sshfs two rw",
-        "nonsense",
-    )
-)
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        ("/var/lib", "ext4"),
-        ("/homer", "ext4"),
-        ("/home/ada/.local", "nfs4"),
-        ("/home/a b/c", "tmpfs"),
-        ("/over/x", "fuse.sshfs"),
-    ],
-)
-def test_the_file_system_is_that_of_the_nearest_mount(path: str, name: str) -> None:
-    assert file_system(MOUNTS, Path(path)) == name
 
 
 def test_a_place_over_a_network_is_a_problem_with_a_next_step() -> None:

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 from bigtask.core.events import AnalysisComplete, Event, Started, WorkerCompleted
 from bigtask.errors import NewerSchema, NotFound, SequenceTaken, StoreError
 from bigtask.host.log import SCHEMA, MemoryLog, RunLog, SqliteLog, read_closed
+from bigtask.host.log_file import last_seq
 
 
 def events(first: int, count: int = 1) -> list[Event]:
@@ -93,6 +95,16 @@ async def test_an_append_is_all_or_nothing(kind, tmp_path):
 
 
 @every_log
+async def test_an_append_of_nothing_writes_nothing_and_is_in_order_all_the_same(kind, tmp_path):
+    async with opened(kind, tmp_path) as log:
+        for _ in range(3):
+            await log.append(0, [])
+        with pytest.raises(SequenceTaken, match="ends with event 0, not 1"):
+            await log.append(1, [])
+        assert await log.read() == []
+
+
+@every_log
 async def test_appends_at_the_same_time_keep_their_order(kind, tmp_path):
     async with opened(kind, tmp_path) as log:
         async with asyncio.TaskGroup() as group:
@@ -139,13 +151,112 @@ async def test_every_commit_is_synced(tmp_path):
     }
 
 
-async def test_another_process_that_wrote_first_is_noticed(tmp_path):
+@pytest.mark.parametrize("many", [1, 3, 300])
+async def test_another_process_that_wrote_first_is_noticed(tmp_path, many):
     async with opened("sqlite", tmp_path) as mine, opened("sqlite", tmp_path) as theirs:
-        await mine.append(0, events(1))
-        await theirs.append(1, events(2))
-        with pytest.raises(SequenceTaken, match="another process wrote to it"):
-            await mine.append(1, events(2))
-        assert await mine.read() == events(1, 2)
+        for first in (1, 2, 3):
+            await mine.append(first - 1, events(first))
+            await asyncio.sleep(0)
+        await theirs.append(3, events(4, 2))
+        both = [mine.append(3, events(4, many)), mine.append(3 + many, events(4 + many))]
+        for found in await asyncio.gather(*both, return_exceptions=True):
+            assert isinstance(found, SequenceTaken)
+            assert "ends with event 5" in str(found)
+            assert "another process wrote to it" in str(found)
+        assert await mine.read() == events(1, 5)
+        await mine.append(5, events(6))
+        assert await theirs.read() == events(1, 6)
+
+
+async def test_a_small_append_is_one_step_of_sqlite_and_a_large_one_few(tmp_path):
+    steps: list[str] = []
+    async with opened("sqlite", tmp_path) as log:
+        await log.append(0, events(1))
+        log._connection.set_trace_callback(steps.append)
+        await log.append(1, events(2, 4))
+        small = len(steps)
+        await asyncio.sleep(0)
+        await log.append(5, events(6, 200))
+        log._connection.set_trace_callback(None)
+        assert await log.read() == events(1, 205)
+    assert (small, len(steps) - small) == (1, 6)
+
+
+async def test_a_commit_is_made_in_the_loop_unless_commits_are_slow(tmp_path):
+    threads: list[str] = []
+    slow = 0
+
+    def watch(when: str, committed) -> None:
+        if when == "before":
+            threads.append("loop" if threading.current_thread() is threading.main_thread() else "own")
+            ends = time.perf_counter() + (0.03 if len(threads) == slow else 0)
+            while time.perf_counter() < ends:
+                pass
+
+    log = SqliteLog(tmp_path / "log.db", watch=watch)
+    seq = 0
+
+    async def append(times: int) -> list[str]:
+        nonlocal seq
+        threads.clear()
+        for _ in range(times):
+            await log.append(seq, events(seq + 1))
+            seq += 1
+            await asyncio.sleep(0)
+        return list(threads)
+
+    try:
+        assert (await append(1)) == ["own"], "the first one makes files"
+        assert "loop" in (await append(3))[1:]
+        slow = 1
+        assert (await append(1)) == ["loop"]
+        assert (await append(5))[0] == "own", "the one before took long"
+        slow = 0
+        found = await append(120)
+        assert found[-1] == "loop" or "loop" in found, "it is tried again"
+    finally:
+        await log.close()
+    assert read_closed(tmp_path / "log.db") == events(1, seq)
+
+
+async def test_what_is_asked_of_the_file_comes_after_the_appends_before_and_blocks_none_after(tmp_path):
+    async with opened("sqlite", tmp_path) as log:
+        for seq in range(1, 40, 2):
+            appended = asyncio.ensure_future(log.append(seq - 1, events(seq)))
+            await asyncio.sleep(0)
+            found = asyncio.ensure_future(log.do(last_seq))
+            later = asyncio.ensure_future(log.append(seq, events(seq + 1)))
+            assert await found == seq
+            await asyncio.gather(appended, later)
+        with pytest.raises(StoreError, match="no such table"):
+            await log.do(lambda connection: connection.execute("SELECT 1 FROM friends"))
+
+
+async def test_what_nobody_waits_for_may_fail_and_the_log_goes_on(tmp_path, caplog):
+    caplog.set_level("INFO", "bigtask")
+    async with opened("sqlite", tmp_path) as log:
+        log.do_later(lambda connection: connection.execute("SELECT 1 FROM friends") and None)
+        await log.append(0, events(1))
+        assert await log.read() == events(1)
+    assert "no such table" in caplog.text
+
+
+def test_a_database_of_something_else_is_left_as_it_is(tmp_path):
+    path = tmp_path / "log.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE friends (name)")
+    connection.commit()
+    connection.close()
+    before = path.read_bytes()
+    for read in (SqliteLog, read_closed):
+        with pytest.raises(StoreError, match="a database of something else"):
+            read(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_was_never_filled_holds_no_events(tmp_path):
+    (tmp_path / "log.db").touch()
+    assert read_closed(tmp_path / "log.db") == []
 
 
 @pytest.mark.parametrize("journal", ["WAL", "DELETE"])
@@ -159,7 +270,9 @@ async def test_a_log_of_a_newer_version_is_left_as_it_is(tmp_path, journal):
     connection.close()
     before = path.read_bytes()
     for read in (SqliteLog, read_closed):
-        with pytest.raises(NewerSchema, match=r"schema 2, this one knows 1\): upgrade bigtask"):
+        with pytest.raises(
+            NewerSchema, match=rf"schema {SCHEMA + 1}, this one knows {SCHEMA}\): upgrade bigtask"
+        ):
             read(path)
     assert path.read_bytes() == before
 
@@ -264,7 +377,7 @@ def test_a_loop_that_is_gone_does_not_end_the_writer(tmp_path):
 
 
 class Gate:
-    """Holds the writer's thread at one of its two places until it is opened."""
+    """Holds the writer at one of its two places until it is opened; the first commit is always a thread's."""
 
     def __init__(self, where: str, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.reached = asyncio.Event()
@@ -304,8 +417,9 @@ class Hasty(SqliteLog):
     """The mutant: it tells before it has committed."""
 
     def _tell(self, when, jobs):
-        for job in jobs:
-            job.future.get_loop().call_soon_threadsafe(job.future.set_result, None)
+        if when == "before":
+            for job in jobs:
+                job.future.get_loop().call_soon_threadsafe(job.future.set_result, None)
         super()._tell(when, jobs)
 
 
@@ -314,8 +428,7 @@ async def test_an_append_is_acknowledged_after_its_commit_and_not_before(tmp_pat
     assert await seen_while_held(tmp_path / "2.db", "after", SqliteLog) == (False, True)
 
 
-async def test_a_log_that_acknowledged_before_its_commit_would_be_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr("bigtask.host.log._call", lambda future, set_outcome, value: None)
+async def test_a_log_that_acknowledged_before_its_commit_would_be_noticed(tmp_path):
     assert await seen_while_held(tmp_path / "1.db", "before", Hasty) == (True, False)
 
 

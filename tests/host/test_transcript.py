@@ -11,6 +11,7 @@ import pytest
 
 from bigtask.host import transcript as transcript_module
 from bigtask.host.transcript import Transcripts
+from bigtask.host.transcript_folder import TranscriptFolder
 
 
 @pytest.fixture
@@ -20,8 +21,12 @@ def transcripts(tmp_path: Path) -> Iterator[Transcripts]:
     kept.close()
 
 
+def folder(transcripts: Transcripts) -> TranscriptFolder:
+    return TranscriptFolder(transcripts.path)
+
+
 def texts(transcripts: Transcripts, task_id: str = "a", attempt: int = 1) -> list[str]:
-    return [json.loads(line)["text"] for line in transcripts.read(task_id, attempt).splitlines()]
+    return [json.loads(line)["text"] for line in folder(transcripts).read(task_id, attempt).splitlines()]
 
 
 async def test_what_was_said_is_there_soon_and_all_of_it_at_the_end(
@@ -39,7 +44,29 @@ async def test_what_was_said_is_there_soon_and_all_of_it_at_the_end(
     path = tmp_path / "a.1.txt"
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.stat().st_size == transcript.size
-    assert transcripts.read_end("a", 1, 40).endswith(b'piece 49\\n"}\n')
+    assert folder(transcripts).read_end("a", 1, 40).endswith(b'piece 49\\n"}\n')
+
+
+@pytest.mark.parametrize("own_file", [True, False])
+async def test_the_beginning_that_prompts_share_is_kept_once(
+    transcripts: Transcripts, tmp_path: Path, own_file: bool
+) -> None:
+    shared = "What all of them are told, s3cr3t.\n" * 100
+    for attempt in (1, 2, 3):
+        transcript = transcripts.open("a", attempt, goes_on=own_file)
+        transcript.write("prompt", f"attempt {attempt}", after=shared)
+        transcript.close()
+    transcripts.close()
+    whole = shared.replace("s3cr3t", "***")
+    assert [texts(transcripts, "a", n) for n in (1, 2, 3)] == [[f"{whole}attempt {n}"] for n in (1, 2, 3)]
+    assert b"attempt 2" in folder(transcripts).read_end("a", 2, 500)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2 * len(shared)
+
+
+async def test_a_beginning_is_read_from_this_folder_only(transcripts: Transcripts, tmp_path: Path) -> None:
+    (tmp_path.parent / "secret.txt").write_text("not yours")
+    (tmp_path / "a.1.txt").write_text('{"who":"prompt","text":"x","after":"../secret.txt"}\n')
+    assert texts(transcripts) == ["x"]
 
 
 async def test_short_attempts_share_a_file_and_are_told_apart(
@@ -51,18 +78,31 @@ async def test_short_attempts_share_a_file_and_are_told_apart(
             transcript.write("agent", f"{id} {attempt}\n")
             transcript.write("agent", "[]}\n")
             transcript.close()
+    transcripts.close()
     assert [path.name for path in tmp_path.iterdir()] == ["short.jsonl"]
     assert texts(transcripts, "a", 1) == ["a 1\n", "[]}\n"]
     assert texts(transcripts, "aa", 2) == ["aa 2\n", "[]}\n"]
     assert texts(transcripts, 'with "quotes"', 1) == ['with "quotes" 1\n', "[]}\n"]
     assert texts(transcripts, "b", 1) == []
-    assert transcripts.read_end("a", 2, 9).endswith(b'[]}\\n"}\n')
+    assert folder(transcripts).read_end("a", 2, 9).endswith(b'[]}\\n"}\n')
+
+
+async def test_reading_goes_on_while_more_is_written(transcripts: Transcripts, tmp_path: Path) -> None:
+    reader = folder(transcripts)
+    assert reader.read("a", 1) == b""
+    with (tmp_path / "short.jsonl").open("ab", buffering=0) as file:
+        for attempt in (1, 2):
+            file.write(b'{"task":"a","attempt":%d,"said":[{"who":"agent",' % attempt)
+            assert reader.read("a", attempt) == b""
+            file.write(b'"text":"x"}]}\n')
+            assert reader.read("a", attempt) == b'{"who":"agent","text":"x"}\n'
 
 
 async def test_a_line_that_a_crash_cut_is_left_out(transcripts: Transcripts, tmp_path: Path) -> None:
     transcript = transcripts.open("a", 1)
     transcript.write("agent", "whole")
     transcript.close()
+    transcripts.close()
     with (tmp_path / "short.jsonl").open("ab") as file:
         file.write(b'{"task":"a","attempt":1,"said":[{"who":"agent","te')
     assert texts(transcripts) == ["whole"]
@@ -79,6 +119,7 @@ async def test_a_later_session_of_the_attempt_goes_on_where_the_first_ended(tran
         transcript = transcripts.open("a", 1, goes_on=goes_on)
         transcript.write("agent", f"goes on: {goes_on}")
         transcript.close()
+    transcripts.close()
     assert texts(transcripts) == ["goes on: False", "goes on: True", "goes on: True"]
 
 
@@ -95,9 +136,11 @@ async def test_what_is_over_the_limit_is_counted_and_not_kept(
 
 @pytest.mark.parametrize("text", ["x", "x" * 10_000])
 async def test_a_file_that_can_t_be_written_loses_lines_and_raises_nothing(tmp_path: Path, text: str) -> None:
-    transcript = Transcripts(tmp_path / "missing").open("a", 1)
-    transcript.write("agent", text)
+    transcripts = Transcripts(tmp_path / "missing")
+    transcript = transcripts.open("a", 1)
+    transcript.write("agent", text, after="a beginning")
     transcript.close()
+    transcripts.close()
     assert transcript.dropped == 1
 
 
@@ -105,4 +148,5 @@ async def test_what_is_secret_never_reaches_the_file(transcripts: Transcripts) -
     transcript = transcripts.open("a", 1)
     transcript.write("agent", "the key is s3cr3t")
     transcript.close()
+    transcripts.close()
     assert texts(transcripts) == ["the key is ***"]

@@ -23,6 +23,18 @@ def run_names(context: click.Context, argument: click.Parameter, typed: str) -> 
     return [name for name in names if name.startswith(typed)] or [id for id in ids if id.startswith(typed)]
 
 
+def run_and_export_names(context: click.Context, argument: click.Parameter, typed: str) -> list[str]:
+    """Likewise, and the zip files that lie where the path that was begun leads to."""
+    folder, _, name = typed.rpartition("/")
+    files = [
+        file
+        for file in _names(Path(folder or ("/" if typed.startswith("/") else ".")))
+        if file.endswith(".zip")
+    ]
+    found = [f"{folder}/{file}" if "/" in typed else file for file in files if file.startswith(name)]
+    return [*run_names(context, argument, typed), *sorted(found)]
+
+
 def template_ids(context: click.Context, argument: click.Parameter, typed: str) -> list[str]:
     """Shipped ones, the person's own, and those of the project."""
     shipped = [file.name for file in files("bigtask.templates").joinpath("shipped").iterdir()]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bigtask.cli.completion import run_names
+from bigtask.cli.completion import run_and_export_names, run_names
 from bigtask.cli.words import short
 from bigtask.host.home import Home, RunFolder
 from bigtask.sink import log_to_stderr
@@ -21,6 +21,7 @@ from bigtask.sink import log_to_stderr
 if TYPE_CHECKING:  # what takes long to import is imported where it is used: help pages have to be quick
     from bigtask.agents.table import AgentTable
     from bigtask.core.run import Run
+    from bigtask.host.source import RunSource
     from bigtask.templates.manager import TemplateManager
 
 EXIT_OK = 0
@@ -59,6 +60,12 @@ class Frame:
     def find(self, given: str) -> RunFolder:
         """Raises NotFound, and InvalidInput where runs can't be kept."""
         return self.home.find(given)
+
+    def source(self, given: str) -> RunSource:
+        """A run, or an export by its file name. Raises what `find` raises, InvalidInput and NewerSchema."""
+        from bigtask.host.source import ExportSource, FolderSource
+
+        return ExportSource(Path(given)) if given.endswith(".zip") else FolderSource(self.find(given))
 
     def name_of(self, folder: RunFolder) -> str:
         """The shortest name that `find` finds the run by: `last`, the end of its id, or all of it."""
@@ -100,6 +107,9 @@ def exit_status(run: Run) -> int:
 
 run_argument = click.argument("run_id", metavar="RUN", shell_complete=run_names)
 """A run: its id, a unique part of it, or `last`."""
+
+readable_argument = click.argument("run_id", metavar="RUN|FILE.zip", shell_complete=run_and_export_names)
+"""A run, or the file that `bigtask export` made of one."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 

@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from bigtask.core.events import Event
-from bigtask.core.evolve import begin, evolve, fold
+from bigtask.core.evolve import fold
 from bigtask.core.run import Run
-from bigtask.errors import BigtaskError, StoreError
+from bigtask.errors import BigtaskError
 from bigtask.host import access
 from bigtask.host.home import RunFolder
 from bigtask.host.link import RunLink
 from bigtask.host.lock import reading
+from bigtask.host.source import RunSource
+from bigtask.host.verification import step
 
 _LOOK_EVERY_S = 0.3
 
@@ -29,11 +31,8 @@ class Glance:
 
 
 async def load(folder: RunFolder) -> Run:
-    """Raises StoreError for a log that holds no run, beside what `access.read` raises."""
-    events = await access.read(folder)
-    if not events:
-        raise StoreError(f"{folder.log} is empty: its run was never made whole; delete {folder.path}")
-    return fold(folder.id, events)
+    """Raises what `access.read_run` raises."""
+    return await access.read_run(folder)
 
 
 def is_held(folder: RunFolder) -> bool:
@@ -56,17 +55,14 @@ async def glances(folders: Iterable[RunFolder]) -> list[Glance]:
     return list(await asyncio.gather(*(glance(folder) for folder in folders)))
 
 
-async def recorded(folder: RunFolder, *, follow: bool) -> AsyncIterator[tuple[Run, Event]]:
+async def recorded(source: RunSource, *, follow: bool) -> AsyncIterator[tuple[Run, Event]]:
     """Each event in the log with the run after it, the same value every time; with `follow` also what comes,
-    until the run has ended, whoever holds it."""
+    until the run has ended, whoever holds it. Raises StoreError where an event can't follow the others."""
     run: Run | None = None
     while True:
-        found = await access.read(folder)
+        found = await source.events()
         for event in found[run.seq if run is not None else 0 :]:
-            if run is None:
-                run = begin(folder.id, event)
-            else:
-                evolve(run, event)
+            run = step(run, event, source.id)
             yield run, event
         if not follow or (run is not None and run.outcome is not None):
             return

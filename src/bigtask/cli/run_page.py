@@ -19,16 +19,18 @@ from bigtask.core.states import ENDED, AttemptState, Outcome, TaskState
 _LISTED = 12
 
 
-def show_run(screen: Screen, run: Run, name: str, *, held: bool) -> None:
-    """`name` is what the run is called in a command."""
-    for section in (_missed, _head, _tasks, _ended_badly, _checks):
-        section(screen, run, held)
+def show_run(screen: Screen, run: Run, name: str | None, *, held: bool) -> None:
+    """`name` is what the run is called in a command; None where nothing can be done with it."""
+    _missed(screen, run)
+    _head(screen, run, held=held or name is None)
+    for section in (_tasks, _ended_badly, _checks):
+        section(screen, run)
     if run.waiting:
         screen.title("Waiting for you")
     for waiting in run.waiting.values():
         show_waiting(screen, run, waiting, name)
     _results(screen, run)
-    steps = () if run.waiting else next_steps(run, name, held=held)
+    steps = () if run.waiting or name is None else next_steps(run, name, held=held)
     if steps:
         screen.title("Next")
     for line in step_lines(steps):
@@ -58,7 +60,7 @@ def _issues(run: Run) -> Iterable[tuple[str, str]]:
         yield severity, f"verification: {severity}: {issue.get('description', '')}{where}"
 
 
-def _missed(screen: Screen, run: Run, held: bool) -> None:
+def _missed(screen: Screen, run: Run) -> None:
     found = missed(run)
     if not found:
         return
@@ -74,7 +76,7 @@ def _listed(screen: Screen, lines: list[str], *, mark: str = "!", style: str = "
         screen.print(word(f"  … and {len(lines) - _LISTED} more: --json has all", style="dim"))
 
 
-def _head(screen: Screen, run: Run, held: bool) -> None:
+def _head(screen: Screen, run: Run, *, held: bool) -> None:
     from rich.text import Text
 
     source, now = run.created.source, time.time() * 1000
@@ -108,7 +110,7 @@ def _used(run: Run) -> str:
     return f"{counted(tokens, 'token')}, {cost}" if tokens else "no tokens"
 
 
-def _tasks(screen: Screen, run: Run, held: bool) -> None:
+def _tasks(screen: Screen, run: Run) -> None:
     if not run.tasks:
         return
     screen.title("Tasks")
@@ -159,7 +161,7 @@ def ended_badly(record: TaskRecord) -> list[Attempt]:
     ]
 
 
-def _ended_badly(screen: Screen, run: Run, held: bool) -> None:
+def _ended_badly(screen: Screen, run: Run) -> None:
     lines = [
         f"{record.task.id} #{attempt.number} {attempt.state}: {attempt.reason}"
         for record in run.all_records()
@@ -170,7 +172,7 @@ def _ended_badly(screen: Screen, run: Run, held: bool) -> None:
         _listed(screen, lines, mark="·", style="")
 
 
-def _checks(screen: Screen, run: Run, held: bool) -> None:
+def _checks(screen: Screen, run: Run) -> None:
     rows = [
         (record.task.id, check)
         for record in run.all_records()

@@ -13,9 +13,8 @@ from bigtask.cli.words import both_ends, command_line, counted, duration, money,
 from bigtask.core import ledger
 from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.states import FELL
-from bigtask.errors import NotFound
-from bigtask.host.home import RunFolder
-from bigtask.host.transcript import Transcripts
+from bigtask.errors import NotFound, StoreError
+from bigtask.host.source import RunSource
 from bigtask.templates.template import thaw
 
 _TAIL_BYTES = 64 * 1024
@@ -31,13 +30,13 @@ def find_task(run: Run, task_id: str) -> TaskRecord:
     return record
 
 
-def last_words(folder: RunFolder, record: TaskRecord) -> list[dict[str, Any]]:
+def last_words(source: RunSource, record: TaskRecord) -> list[dict[str, Any]]:
     """The end of the last attempt's transcript, `{"who", "text"}` each; empty where none was written."""
     if record.attempt is None:
         return []
     try:
-        end = Transcripts(folder.transcripts).read_end(record.task.id, record.attempt.number, _TAIL_BYTES)
-    except OSError:
+        end = source.said(record.task.id, record.attempt.number, _TAIL_BYTES)
+    except (OSError, StoreError):
         return []
     # Where the reading began in the middle of a line, that line is no JSON any more.
     return [said for line in end.split(b"\n") if (said := _said(line)) is not None]
@@ -50,7 +49,10 @@ def _said(line: bytes) -> dict[str, Any] | None:
         return None
 
 
-def show_task(screen: Screen, run: Run, name: str, record: TaskRecord, said: list[dict[str, Any]]) -> None:
+def show_task(
+    screen: Screen, run: Run, name: str | None, record: TaskRecord, said: list[dict[str, Any]]
+) -> None:
+    """`name` is what the run is called in a command; None where nothing can be done with it."""
     from rich.text import Text
 
     task = record.task
@@ -71,7 +73,8 @@ def show_task(screen: Screen, run: Run, name: str, record: TaskRecord, said: lis
         screen.title("The end of what was said")
         form = thaw(run.created.template).prompts.response_format
         _transcript(screen, without_blocks(said, form.start_delimiter, form.end_delimiter))
-    _next(screen, run, name, record)
+    if name is not None:
+        _next(screen, run, name, record)
 
 
 def _about(record: TaskRecord) -> list[str]:

@@ -15,8 +15,10 @@ from bigtask.core.values import Waiting
 _FILES = 10
 
 
-def show_waiting(screen: Screen, run: Run, waiting: Waiting, name: str, *, with_run: bool = False) -> None:
-    """`name` is what the run is called in a command."""
+def show_waiting(
+    screen: Screen, run: Run, waiting: Waiting, name: str | None, *, with_run: bool = False
+) -> None:
+    """`name` is what the run is called in a command; None where nothing can be done with it."""
     project = one_line(run.created.source.cwd.rpartition("/")[2], 24)
     where = f"{short(run.id)} {project}  " if with_run else ""
     who = f"  {waiting.task_id}" if waiting.task_id else ""
@@ -26,7 +28,7 @@ def show_waiting(screen: Screen, run: Run, waiting: Waiting, name: str, *, with_
         screen.item("-", one_line(str(error), 300), style="dim", indent=4)
     for path in list(waiting.details.get("files", ()))[:_FILES]:
         screen.item("", one_line(str(path)), style="dim", indent=4)
-    for command in answers(waiting, name):
+    for command in answers(waiting, name) if name is not None else ():
         screen.item("", command, style="bold")
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
+from operator import itemgetter
 
 Rank = tuple[int, float, int]
 """Priority, minus the remaining path, place in the plan: less is more urgent."""
+
+Entry = tuple[str, Rank, int]
+"""A task's id, its rank, and the time before which it may not start (ms since the epoch), 0 for none."""
 
 
 class ReadyQueue:
@@ -22,6 +27,22 @@ class ReadyQueue:
         self._parked: dict[str, list[tuple[Rank, int, str]]] = {}
         self._token: dict[str, int] = {}
         self._pushed = 0
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> ReadyQueue:
+        """A queue that gives the same answers as the one whose `entries` these are."""
+        queue = cls()
+        for id, rank, not_before in entries:
+            queue.push(id, rank, not_before=not_before)
+        return queue
+
+    def entries(self) -> list[Entry]:
+        """What is in it, most urgent first. What stands back because of another task is like the rest: asking
+        finds the clash again."""
+        ready = chain(self._heap, *self._parked.values())
+        found = [(id, rank, 0) for rank, token, id in ready if self._token.get(id) == token]
+        found += [(id, rank, due) for due, token, id, rank in self._held if self._token.get(id) == token]
+        return sorted(found, key=itemgetter(1))
 
     def __len__(self) -> int:
         return len(self._token)

@@ -12,7 +12,6 @@ from pathlib import Path
 from bigtask.agents.table import SCRIPTED, AgentTable
 from bigtask.core.commands import Answer
 from bigtask.core.events import WaitingRaised
-from bigtask.core.evolve import fold
 from bigtask.demo.performance import REQUEST, WORKERS, performance
 from bigtask.errors import BigtaskError, InvalidInput
 from bigtask.host import access, creation
@@ -50,7 +49,7 @@ async def unfinished(home: Home, agent: str) -> tuple[RunFolder, Path] | None:
     """The newest run of the demonstration, if it hasn't ended and its project is still there."""
     for folder in home.folders():
         try:
-            run = fold(folder.id, await access.read(folder))
+            run = await access.read_run(folder)
         except (BigtaskError, AssertionError):
             # What can't be read isn't ours to judge: `bigtask list` says so.
             continue

@@ -13,7 +13,7 @@ from bigtask.agents.table import AgentTable
 from bigtask.core.events import Event
 from bigtask.core.evolve import fold
 from bigtask.core.run import Run
-from bigtask.errors import BigtaskError, RunBusy
+from bigtask.errors import BigtaskError, RunBusy, StoreError
 from bigtask.host.faults import watch_from
 from bigtask.host.hands import Hands
 from bigtask.host.holder import Holder
@@ -21,6 +21,9 @@ from bigtask.host.home import RunFolder
 from bigtask.host.link import HolderGone, LocalLink, RunLink
 from bigtask.host.lock import Lock, holder_of, reading
 from bigtask.host.log import SqliteLog, read_closed
+from bigtask.host.log_file import looking
+from bigtask.host.mounts import require_local
+from bigtask.host.snapshot import SnapshotLog, restored
 from bigtask.host.socket import SocketLink, serve
 from bigtask.host.transcript import Transcripts
 from bigtask.templates.template import thaw
@@ -40,12 +43,17 @@ async def hold(
     Leaving the block ends the attempts under way; whoever holds the run next finds them lost and goes on.
     An `idle` holder takes commands and records them, but starts nothing: to pause must not begin to spend.
     """
+    require_local(folder.path)
     lock = Lock.take(folder.lock, who=who)
     try:
-        log = SqliteLog(folder.log, watch=watch_from(os.environ))
+        file = SqliteLog(folder.log, watch=watch_from(os.environ))
         transcripts = Transcripts(folder.transcripts)
         try:
-            run = fold(folder.id, await log.read())
+            found = await file.do(lambda connection: restored(connection, folder.id))
+            if found is None:
+                raise _never_made(folder)
+            run, kept = found
+            log = SnapshotLog(file, run, kept=kept)
             template = thaw(run.created.template)
             hands = Hands(run, folder, template, agents, await _workspaces(run, folder), transcripts)
             holder = Holder(run, log, hands, idle=idle)
@@ -57,9 +65,10 @@ async def hold(
                 finally:
                     holder.close()
                     await carrying
+                    log.keep_last()
         finally:
             transcripts.close()
-            await log.close()
+            await file.close()
     finally:
         lock.release()
 
@@ -104,6 +113,27 @@ async def _read(folder: RunFolder) -> list[Event] | None:
         return [event async for event in SocketLink(folder.socket).follow(stay=False)]
     except HolderGone:
         return None
+
+
+async def read_run(folder: RunFolder) -> Run:
+    """The state by now. Raises NotFound, NewerSchema or StoreError."""
+    return await _patiently(lambda: _read_run(folder), folder)
+
+
+async def _read_run(folder: RunFolder) -> Run | None:
+    with reading(folder.lock) as free:
+        if free:
+            with looking(folder.log) as connection:
+                found = restored(connection, folder.id) if connection is not None else None
+            if found is None:
+                raise _never_made(folder)
+            return found[0]
+    events = await _read(folder)
+    return fold(folder.id, events) if events else None
+
+
+def _never_made(folder: RunFolder) -> StoreError:
+    return StoreError(f"{folder.log} is empty: its run was never made whole; delete {folder.path}")
 
 
 T = TypeVar("T")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bigtask.errors import InvalidInput, NotFound
+from bigtask.host.mounts import require_local
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _ID_LENGTH = 26
@@ -73,7 +74,8 @@ class Home:
         return self.path / "templates"
 
     def make_folder(self, run_id: str) -> RunFolder:
-        """Raises InvalidInput where nothing can be written."""
+        """Raises InvalidInput where nothing can be written, or not safely."""
+        require_local(self.path)
         folder = RunFolder(self.runs / run_id)
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -10,19 +10,38 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-import msgspec
+from bigtask.core.events import Event, encode
+from bigtask.errors import SequenceTaken, StoreError
+from bigtask.host.log_file import SCHEMA, connect, last_seq, looking, read_events, translated
+from bigtask.sink import log
 
-from bigtask.core.events import Event, decode, encode
-from bigtask.errors import NewerSchema, NotFound, SequenceTaken, StoreError, StoreFull
+__all__ = [
+    "SCHEMA",
+    "MemoryLog",
+    "RunLog",
+    "SqliteLog",
+    "Watch",
+    "connect",
+    "read_closed",
+    "require_sequence",
+]
 
-SCHEMA = 1
-_APPLICATION_ID = 0x62746B31
-_BUSY_S = 10.0
+_SHORT_S = 0.02
+"""A commit that takes no longer may be made between two turns of the event loop."""
+_TURNS = 50
+"""So many commits a thread makes after one that took longer, before the next one is tried in the loop."""
+_BLOCK = 64
+"""Rows of one statement: each step of SQLite gives the interpreter up and has to get it back."""
+
+T = TypeVar("T")
 
 
 class RunLog(Protocol):
@@ -52,225 +71,262 @@ class MemoryLog:
 
 def require_sequence(last: int, expected_seq: int, events: Sequence[Event]) -> None:
     if last != expected_seq:
-        raise SequenceTaken(
-            f"the log ends with event {last}, not {expected_seq}: another process wrote to it"
-        )
+        raise _taken(last, expected_seq)
     for place, event in enumerate(events, expected_seq + 1):
         if event.seq != place:
             raise SequenceTaken(f"event {event.seq} can't be number {place}")
 
 
+def _taken(last: int, expected_seq: int) -> SequenceTaken:
+    return SequenceTaken(f"the log ends with event {last}, not {expected_seq}: another process wrote to it")
+
+
 Watch = Callable[[str, Sequence[Event]], None]
-"""Called in the writer's thread with `before` and `after` around each commit: where crash tests cut in."""
-
-
-class SqliteLog:
-    """One connection, used by one thread; appends that arrive together are synced together."""
-
-    def __init__(self, path: Path, *, watch: Watch | None = None) -> None:
-        """Opens or makes the log. Raises NewerSchema, or StoreError for what isn't a log."""
-        self._path = path
-        self._watch = watch
-        self._connection = connect(path)
-        self._jobs: queue.SimpleQueue[_Append | _Read | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=f"log {path.parent.name}", daemon=True)
-        self._thread.start()
-
-    async def append(self, expected_seq: int, events: Sequence[Event]) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # Encoded here: what can't be written is the caller's error, not the writer's end.
-        rows = [(event.seq, event.at, event.type, encode(event.data)) for event in events]
-        self._jobs.put(_Append(expected_seq, events, rows, future))
-        await future
-
-    async def read(self, after: int = 0, limit: int | None = None) -> list[Event]:
-        future: asyncio.Future[list[Event]] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Read(after, limit, future))
-        return await future
-
-    async def close(self) -> None:
-        self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
-
-    def _work(self) -> None:
-        try:
-            while (job := self._jobs.get()) is not None:
-                if isinstance(job, _Read):
-                    _settle(job.future, self._read, job)
-                    continue
-                jobs, after = self._together(job)
-                self._append(jobs)
-                if isinstance(after, _Read):
-                    _settle(after.future, self._read, after)
-                elif after is _CLOSE:
-                    return
-        finally:
-            self._connection.close()
-
-    def _together(self, first: _Append) -> tuple[list[_Append], _Read | object | None]:
-        """Every append that is waiting by now, and what stopped the collecting."""
-        jobs = [first]
-        while True:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return jobs, None
-            if job is None:
-                return jobs, _CLOSE
-            if isinstance(job, _Read):
-                return jobs, job
-            jobs.append(job)
-
-    def _append(self, jobs: Sequence[_Append]) -> None:
-        connection = self._connection
-        good: list[_Append] = []
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            last = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
-            for job in jobs:
-                try:
-                    require_sequence(last, job.expected_seq, job.events)
-                except SequenceTaken as error:
-                    _call(job.future, job.future.set_exception, error)
-                    continue
-                connection.executemany(
-                    "INSERT INTO events (seq, at, type, data) VALUES (?, ?, ?, ?)",
-                    job.rows,
-                )
-                last += len(job.events)
-                good.append(job)
-            self._tell("before", good)
-            connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
-            # SQLite rolls back by itself when the disk is full; rolling back twice is an error of its own.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            for job in good or jobs:
-                if not job.future.done():
-                    _call(job.future, job.future.set_exception, _translate(error, self._path))
-            return
-        self._tell("after", good)
-        for job in good:
-            _call(job.future, job.future.set_result, None)
-
-    def _tell(self, when: str, jobs: Sequence[_Append]) -> None:
-        if self._watch is not None:
-            self._watch(when, [event for job in jobs for event in job.events])
-
-    def _read(self, job: _Read) -> list[Event]:
-        return list(read_events(self._connection, job.after, job.limit))
+"""Called with `before` and `after` around each commit, in the thread that makes it: where crash tests cut
+in."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Append:
     expected_seq: int
     events: Sequence[Event]
-    rows: Sequence[tuple[int, int, str, bytes]]
+    row_values: Sequence[Any]
     future: asyncio.Future[None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    after: int
-    limit: int | None
-    future: asyncio.Future[list[Event]]
+_Job = Callable[[], Callable[[], None]]
+"""Done in the log's thread; what it returns is called in the loop."""
 
 
-_CLOSE = object()
+class SqliteLog:
+    """One connection, used by one thread at a time; appends that arrive together are synced together.
+
+    A commit is made in the event loop's thread while commits are short, and in a thread of its own when the
+    disk is slow. To hand a commit over costs more than a commit does: a loop that is busy lets go of the
+    interpreter only for moments, and another thread may wait for it for seconds.
+    """
+
+    def __init__(self, path: Path, *, watch: Watch | None = None) -> None:
+        """Opens or makes the log. Raises NewerSchema, or StoreError for what isn't a log."""
+        self._path = path
+        self._watch = watch
+        self._connection = connect(path)
+        self._last = last_seq(self._connection)
+        self._gathered: list[_Append] = []
+        self._gathering = False
+        self._committing = False
+        self._handed_over = 0
+        """Jobs that the thread has; while there are any, the connection is the thread's."""
+        # The first commit also makes the write-ahead file.
+        self._turns = 1
+        self._jobs: queue.SimpleQueue[tuple[_Job, asyncio.AbstractEventLoop] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=f"log {path.parent.name}", daemon=True)
+        self._thread.start()
+
+    async def append(self, expected_seq: int, events: Sequence[Event]) -> None:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        # Encoded here: what can't be written is the caller's error, not everybody's.
+        rows = [(event.seq, event.at, event.type, encode(event.data)) for event in events]
+        job = _Append(expected_seq, events, list(chain.from_iterable(rows)), future)
+        if self._gathering:
+            self._gathered.append(job)
+        else:
+            # Whoever else appends before the loop comes round is taken together.
+            self._gathering = True
+            loop.call_soon(self._gathered_all)
+            self._gathered.append(job)
+            self._flush()
+        await future
+
+    async def read(self, after: int = 0, limit: int | None = None) -> list[Event]:
+        return await self.do(lambda connection: list(read_events(connection, after, limit)))
+
+    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` makes of the file, in the log's thread, after the appends that were asked for before.
+        Raises StoreError for what sqlite3 raises in it."""
+        self._hand_over_gathered()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def job() -> Callable[[], None]:
+            try:
+                found = work(self._connection)
+            except (sqlite3.Error, StoreError) as error:
+                problem = error if isinstance(error, StoreError) else translated(error, self._path)
+                return lambda: _settle(future, problem=problem)
+            return lambda: _settle(future, found)
+
+        self._hand_over(job, loop)
+        return await future
+
+    def do_later(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Likewise, for what nobody waits for: where it fails, a line of the program's log says so."""
+        self._hand_over_gathered()
+
+        def job() -> Callable[[], None]:
+            try:
+                work(self._connection)
+            except sqlite3.Error as error:
+                log("OrchestratorManager").info("%s", translated(error, self._path))
+            return lambda: None
+
+        self._hand_over(job, asyncio.get_running_loop())
+
+    async def close(self) -> None:
+        self._hand_over_gathered()
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    # In the loop's thread
+
+    def _gathered_all(self) -> None:
+        self._gathering = False
+        if self._gathered:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._committing:
+            return  # they are taken together when this commit is done
+        if self._handed_over or self._turns:
+            self._hand_over_gathered()
+            return
+        jobs, self._gathered = self._gathered, []
+        began = time.perf_counter()
+        problems = self._commit(jobs)
+        if time.perf_counter() - began > _SHORT_S:
+            self._turns = _TURNS
+        _answer(jobs, problems)
+
+    def _hand_over_gathered(self) -> None:
+        jobs, self._gathered = self._gathered, []
+        if not jobs:
+            return
+        self._committing = True
+
+        def job() -> Callable[[], None]:
+            problems = self._commit(jobs)
+            return lambda: self._committed(jobs, problems)
+
+        self._hand_over(job, jobs[0].future.get_loop())
+
+    def _hand_over(self, job: _Job, loop: asyncio.AbstractEventLoop) -> None:
+        self._handed_over += 1
+        self._jobs.put((job, loop))
+
+    def _came_back(self, settle: Callable[[], None]) -> None:
+        self._handed_over -= 1
+        settle()
+
+    def _committed(self, jobs: Sequence[_Append], problems: Sequence[StoreError | None]) -> None:
+        self._committing = False
+        self._turns = max(self._turns - 1, 0)
+        _answer(jobs, problems)
+        if self._gathered:
+            self._flush()
+
+    # In the log's own thread
+
+    def _work(self) -> None:
+        try:
+            while (given := self._jobs.get()) is not None:
+                job, loop = given
+                settle = job()
+                try:
+                    loop.call_soon_threadsafe(self._came_back, settle)
+                except RuntimeError:
+                    # A loop that is gone doesn't wait any more.
+                    if not loop.is_closed():
+                        raise
+        finally:
+            self._connection.close()
+
+    # In either
+
+    def _commit(self, jobs: Sequence[_Append]) -> list[StoreError | None]:
+        """One transaction for all of them. What became of each, in order."""
+        problems: list[StoreError | None] = []
+        good: list[_Append] = []
+        try:
+            if jobs[0].expected_seq != self._last:
+                self._last = last_seq(self._connection)
+            last = self._last
+            for job in jobs:
+                try:
+                    require_sequence(last, job.expected_seq, job.events)
+                except SequenceTaken as error:
+                    problems.append(error)
+                    continue
+                problems.append(None)
+                if job.events:
+                    good.append(job)
+                    last += len(job.events)
+            if good:
+                self._tell("before", good)
+                self._insert(list(chain.from_iterable(job.row_values for job in good)))
+                self._last = last
+        except (sqlite3.Error, OSError) as error:
+            return self._undone(error, jobs, problems)
+        if good:
+            self._tell("after", good)
+        return problems
+
+    def _insert(self, values: Sequence[Any]) -> None:
+        step = 4 * _BLOCK
+        if len(values) <= step:
+            self._connection.execute(_insertion(len(values) // 4), values)  # a transaction by itself
+            return
+        self._connection.execute("BEGIN IMMEDIATE")
+        for start in range(0, len(values), step):
+            block = values[start : start + step]
+            self._connection.execute(_insertion(len(block) // 4), block)
+        self._connection.execute("COMMIT")
+
+    def _undone(
+        self, error: Exception, jobs: Sequence[_Append], problems: Sequence[StoreError | None]
+    ) -> list[StoreError | None]:
+        try:
+            # SQLite rolls back by itself when the disk is full; rolling back twice is an error of its own.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.IntegrityError):
+                # Numbers are unique: another process has used these.
+                self._last = last_seq(self._connection)
+        except sqlite3.Error as again:
+            error = again
+        known = [*problems, *[None] * (len(jobs) - len(problems))]
+        if isinstance(error, sqlite3.IntegrityError):
+            return [
+                problem or _taken(self._last, job.expected_seq)
+                for job, problem in zip(jobs, known, strict=True)
+            ]
+        return [problem or translated(error, self._path) for problem in known]
+
+    def _tell(self, when: str, jobs: Sequence[_Append]) -> None:
+        if self._watch is not None:
+            self._watch(when, [event for job in jobs for event in job.events])
 
 
-def _settle(future: asyncio.Future[list[Event]], work: Callable[[_Read], list[Event]], job: _Read) -> None:
-    try:
-        found = work(job)
-    except (sqlite3.Error, StoreError) as error:
-        _call(
-            future, future.set_exception, error if isinstance(error, StoreError) else StoreError(str(error))
-        )
+@lru_cache
+def _insertion(rows: int) -> str:
+    return "INSERT INTO events VALUES " + ",".join(["(?,?,?,?)"] * rows)  # noqa: S608 - only their number varies
+
+
+def _answer(jobs: Sequence[_Append], problems: Sequence[StoreError | None]) -> None:
+    for job, problem in zip(jobs, problems, strict=True):
+        _settle(job.future, problem=problem)
+
+
+def _settle(future: asyncio.Future[Any], result: object = None, *, problem: StoreError | None = None) -> None:
+    if future.done():
+        return
+    if problem is None:
+        future.set_result(result)
     else:
-        _call(future, future.set_result, found)
-
-
-def _call(future: asyncio.Future[Any], set_outcome: Callable[..., None], value: object) -> None:
-    """From the writer's thread into the loop that waits; a loop that is gone doesn't wait any more."""
-
-    def settle() -> None:
-        if not future.done():
-            set_outcome(value)
-
-    try:
-        future.get_loop().call_soon_threadsafe(settle)
-    except RuntimeError:
-        if not future.get_loop().is_closed():
-            raise
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Durable at every commit: a write-ahead log that is synced each time (`synchronous=FULL`)."""
-    try:
-        connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-        try:
-            version = _require_schema(connection, path)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            if version == 0:
-                _make_tables(connection)
-        except BaseException:
-            connection.close()
-            raise
-    except sqlite3.Error as error:
-        raise _translate(error, path) from None
-    return connection
-
-
-def _require_schema(connection: sqlite3.Connection, path: Path) -> int:
-    """Looks before anything is changed; 0 for a new file."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > SCHEMA:
-        raise NewerSchema(
-            f"{path} was written by a newer bigtask (schema {version}, this one knows {SCHEMA}): "
-            "upgrade bigtask; nothing was changed"
-        )
-    return version
-
-
-def _make_tables(connection: sqlite3.Connection) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS events ("
-        " seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, type TEXT NOT NULL, data BLOB NOT NULL)"
-    )
-    connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version={SCHEMA}")
-    connection.execute("COMMIT")
-
-
-def read_events(connection: sqlite3.Connection, after: int, limit: int | None) -> Iterator[Event]:
-    rows = connection.execute(
-        "SELECT seq, at, type, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
-        (after, -1 if limit is None else limit),
-    )
-    for seq, at, type_name, data in rows:
-        try:
-            yield Event(seq, at, decode(type_name, data))
-        except (KeyError, msgspec.DecodeError) as error:
-            raise StoreError(f"event {seq} ({type_name}) can't be read: {error}") from None
+        future.set_exception(problem)
 
 
 def read_closed(path: Path, after: int = 0) -> list[Event]:
     """The events of a log that nobody holds. Raises NotFound, NewerSchema or StoreError."""
-    if not path.exists():
-        raise NotFound(f"{path} isn't there")
-    connection = connect(path)
-    try:
-        return list(read_events(connection, after, None))
-    except sqlite3.Error as error:
-        raise _translate(error, path) from None
-    finally:
-        connection.close()
-
-
-def _translate(error: Exception, path: Path) -> StoreError:
-    code = getattr(error, "sqlite_errorcode", None)
-    if code == sqlite3.SQLITE_FULL or "disk is full" in str(error):
-        return StoreFull(f"the disk is full: free some space for {path.parent}; the run goes on by itself")
-    return StoreError(f"{path} can't be used as a log: {error}")
+    with looking(path) as connection:
+        return list(read_events(connection, after)) if connection is not None else []

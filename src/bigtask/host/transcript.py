@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
+from bigtask.host.transcript_folder import beginning_name, own_file, short_file, short_head
 from bigtask.sink import Redact, nothing_secret
 
 LIMIT = 16 * 1024 * 1024
@@ -32,7 +32,8 @@ def _open_to_append(path: Path) -> int:
 
 
 class Transcript:
-    """JSON lines `{"who", "text"}`; who is `prompt`, `agent`, `tool`, `question` or `person`.
+    """JSON lines `{"who", "text"}`; who is `prompt`, `agent`, `tool`, `question` or `person`. In the file a
+    line may also have `after`, the name of a text that stands before its own: `TranscriptFolder` puts it in.
 
     What is written is in the file a quarter of a second later, or at the close. A full disk loses transcript
     lines, never the run.
@@ -51,8 +52,12 @@ class Transcript:
         """Bytes of the attempt, those that wait and those of an earlier session included."""
         self.dropped = 0
 
-    def write(self, who: str, text: str) -> None:
-        line = msgspec.json.encode({"who": who, "text": self._of.redact(text)})
+    def write(self, who: str, text: str, *, after: str = "") -> None:
+        """`after` is a beginning that the lines of many attempts share; it is kept once."""
+        said = {"who": who, "text": self._of.redact(text)}
+        if after:
+            said["after"] = self._of.keep_beginning(after)
+        line = msgspec.json.encode(said)
         if self.size + len(line) >= LIMIT:
             self.dropped += 1
             return
@@ -69,7 +74,7 @@ class Transcript:
         self._alone = True
         try:
             if self._descriptor is None:
-                self._descriptor = _open_to_append(self._of.file(self.task_id, self.attempt))
+                self._descriptor = _open_to_append(own_file(self._of.path, self.task_id, self.attempt))
                 self.size += os.fstat(self._descriptor).st_size
             os.write(self._descriptor, b"".join(line + b"\n" for line in lines))
         except OSError:
@@ -79,23 +84,21 @@ class Transcript:
         self._of.closed(self)
         if self._waiting and self._alone:
             self.flush()
-        elif self._waiting:
-            try:
-                self._of.keep_short(self.task_id, self.attempt, self._waiting)
-            except OSError:
-                self.dropped += len(self._waiting)
+        elif self._waiting and not self._of.keep_short(self.task_id, self.attempt, self._waiting):
+            self.dropped += len(self._waiting)
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 class Transcripts:
-    """All of one run, in its folder `path`. To read needs no event loop, to write does."""
+    """Where the attempts of one run write theirs: the folder `path`."""
 
     def __init__(self, path: Path, redact: Redact = nothing_secret) -> None:
+        self.path = path
         self.redact = redact
-        self._path = path
         self._short: int | None = None
+        self._beginnings: dict[str, str] = {}
         self._soon: dict[Transcript, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -105,30 +108,11 @@ class Transcripts:
 
     def close(self) -> None:
         """When every transcript is closed."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._short is not None:
             os.close(self._short)
             self._short = None
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def read(self, task_id: str, attempt: int) -> bytes:
-        """Its JSON lines, empty where nothing was said. Raises OSError."""
-        own = self.file(task_id, attempt)
-        return b"".join(self._read_short(task_id, attempt)) + (own.read_bytes() if own.exists() else b"")
-
-    def read_end(self, task_id: str, attempt: int, most_bytes: int) -> bytes:
-        """Its last lines as far as they fit, the first perhaps cut. Raises OSError."""
-        own = self.file(task_id, attempt)
-        if not own.exists():
-            return self.read(task_id, attempt)[-most_bytes:]
-        with own.open("rb") as file:
-            whole = file.seek(0, os.SEEK_END)
-            file.seek(max(0, whole - most_bytes))
-            return file.read(most_bytes)
-
-    def file(self, task_id: str, attempt: int) -> Path:
-        """Where it is when it has a file of its own."""
-        return self._path / f"{task_id}.{attempt}.txt"
 
     def flush_soon(self, transcript: Transcript) -> None:
         self._soon[transcript] = None
@@ -144,29 +128,25 @@ class Transcripts:
     def closed(self, transcript: Transcript) -> None:
         self._soon.pop(transcript, None)
 
-    def keep_short(self, task_id: str, attempt: int, lines: list[bytes]) -> None:
-        if self._short is None:
-            self._short = _open_to_append(self._short_file)
-        os.write(self._short, _head(task_id, attempt) + b",".join(lines) + b"]}\n")
+    def keep_short(self, task_id: str, attempt: int, lines: list[bytes]) -> bool:
+        """Whether it could be kept."""
+        try:
+            if self._short is None:
+                self._short = _open_to_append(short_file(self.path))
+            os.write(self._short, short_head(task_id, attempt) + b",".join(lines) + b"]}\n")
+        except OSError:
+            return False
+        return True
 
-    @property
-    def _short_file(self) -> Path:
-        return self._path / "short.jsonl"
-
-    def _read_short(self, task_id: str, attempt: int) -> Iterator[bytes]:
-        if not self._short_file.exists():
-            return
-        head = _head(task_id, attempt)
-        with self._short_file.open("rb") as file:
-            for line in file:
-                if line.startswith(head) and line.endswith(b"]}\n"):
-                    for said in msgspec.json.decode(line, type=_Short).said:
-                        yield bytes(said) + b"\n"
-
-
-class _Short(msgspec.Struct):
-    said: list[msgspec.Raw]
-
-
-def _head(task_id: str, attempt: int) -> bytes:
-    return msgspec.json.encode({"task": task_id, "attempt": attempt})[:-1] + b',"said":['
+    def keep_beginning(self, text: str) -> str:
+        """The name by which `text` is kept; empty where it can't be, and then it is left out."""
+        name = self._beginnings.get(text)
+        if name is None:
+            redacted = self.redact(text).encode()
+            name = beginning_name(redacted)
+            try:
+                (self.path / name).write_bytes(redacted)
+            except OSError:
+                name = ""
+            self._beginnings[text] = name
+        return name
