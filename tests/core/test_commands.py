@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from bigtask.core import commands as c
@@ -35,6 +36,36 @@ def refuses(world: World, command: c.AnyCommand, kind: type[Exception], said: st
     with pytest.raises(kind, match=said):
         world.ask(command)
     assert len(world.events) == before
+
+
+# Named commands
+
+
+def test_what_was_done_under_a_name_is_not_done_again_under_it():
+    world = planned(task("a"))
+    edit = c.EditPlan(revision=1, edits=(SetTask(id="a", fields={"title": "x"}),), id="n1")
+    assert [type(each) for each in world.ask(edit)] == [e.Commanded, e.PlanChanged]
+    assert world.ask(edit) == ()
+    refuses(world, msgspec.structs.replace(edit, id="n2"), StaleRevision, "edited meanwhile")
+
+
+def test_a_name_that_changed_nothing_is_not_recorded():
+    world = started(task("a"))
+    assert world.ask(c.Start(id="n1")) == ()
+    refuses(world, c.Retry(task_id="b", id="n2"), NotFound, "no task 'b'")
+    assert not world.run.commanded
+
+
+def test_only_the_newest_names_are_known():
+    world = World(check=False)
+    for number in range(1_001):
+        world.record(e.Commanded(id=f"n{number}"))
+    assert list(world.run.commanded) == [f"n{number}" for number in range(1, 1_001)]
+
+
+def test_a_name_has_at_most_64_characters():
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(b'{"verb": "start", "id": "' + b"x" * 65 + b'"}', type=c.AnyCommand)
 
 
 # Repeating and refusing

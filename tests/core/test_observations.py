@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from bigtask.core import commands as c
@@ -38,7 +36,6 @@ def test_each_notice_is_the_event_of_its_name():
 
 
 def test_an_observation_without_a_meaning_is_a_bug():
-    @dataclass(frozen=True, kw_only=True)
     class Dreamt(o.Observation):
         pass
 

@@ -6,8 +6,10 @@ A command that already holds changes nothing and succeeds; one that isn't possib
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from typing import Any, assert_never
+from collections.abc import Container, Mapping, Sequence
+from typing import Annotated, Any, assert_never
+
+import msgspec
 
 from bigtask.core import edits as plan_edits
 from bigtask.core import events as e
@@ -33,9 +35,11 @@ from bigtask.errors import Conflict, InvalidInput, InvalidPlan, NotFound, StaleR
 
 
 class Command(Value, tag_field="verb"):
-    """`by` is who asks: a person's name as their system knows it."""
+    """`by` is who asks: a person's name as their system knows it. `id` names the asking, so that it can be
+    repeated when its answer got lost: what was done under that name isn't done again."""
 
     by: str = ""
+    id: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
 class Start(Command, tag="start"):
@@ -107,6 +111,13 @@ AnyCommand = (
 
 def obey(run: Run, command: AnyCommand, *, resumable: Container[str] = ()) -> tuple[e.Happened, ...]:
     """`resumable` names the agents that can continue a session."""
+    if command.id in run.commanded:
+        return ()
+    events = _consider(run, command, resumable)
+    return (e.Commanded(id=command.id), *events) if events and command.id else events
+
+
+def _consider(run: Run, command: AnyCommand, resumable: Container[str]) -> tuple[e.Happened, ...]:
     match command:
         case Start():
             if run.started:
@@ -136,7 +147,14 @@ def obey(run: Run, command: AnyCommand, *, resumable: Container[str] = ()) -> tu
             record = _task(run, command.task_id)
             if record.attempt is None or record.attempt.state is not AttemptState.PAUSED:
                 return ()
-            return (continued(record, resumable),)
+            going_on = continued(record, resumable)
+            if isinstance(going_on, e.WorkerResumed) and not _has_room(run, record, ()):
+                raise Conflict(
+                    f"{record.task.id} can't go on yet: every slot is taken, or another task is at work "
+                    "in the same place",
+                    status=status(run),
+                )
+            return (going_on,)
         case _:
             assert_never(command)
 
@@ -295,8 +313,31 @@ def _lose(run: Run, reason: str) -> tuple[e.WorkerLost, ...]:
 def _resume(run: Run, command: Resume, resumable: Container[str]) -> tuple[e.Happened, ...]:
     if not run.paused and not run.pausing:
         return ()
-    resting = [r for r in run.all_records() if r.attempt and r.attempt.state is AttemptState.PAUSED]
-    return (e.Resumed(by=command.by), *(continued(record, resumable) for record in resting))
+    events: list[e.Happened] = [e.Resumed(by=command.by)]
+    begun: list[str] = []
+    for record in run.all_records():
+        attempt = record.attempt
+        if attempt is None or attempt.state is not AttemptState.PAUSED:
+            continue
+        going_on = continued(record, resumable)
+        if isinstance(going_on, e.WorkerResumed):
+            if _has_room(run, record, begun):
+                begun.append(record.task.id)
+            else:
+                # It was paused alone, and others have begun since: it queues, as a new attempt.
+                why = "paused, and others have its slot or work in its place"
+                going_on = e.WorkerLost(task_id=record.task.id, attempt=attempt.number, reason=why)
+        events.append(going_on)
+    return tuple(events)
+
+
+def _has_room(run: Run, record: TaskRecord, begun: Sequence[str]) -> bool:
+    """Whether a resting attempt may go on beside what is at work and the tasks that have just `begun`."""
+    if len(run.live) + len(begun) >= run.settings.slots:
+        return False
+    mine = run.areas.get(record.task.id, ())
+    others = (*run.live, *run.integrating, *begun)
+    return not any(plans.overlap(mine, run.areas.get(other, ())) for other in others)
 
 
 def _cancel(run: Run, by: str) -> tuple[e.Happened, ...]:

@@ -33,8 +33,8 @@ WAY = (
     execution.proceed,
     aggregation.proceed,
     verification.proceed,
-    ending.proceed,
 )
+"""Each step gives what it wants next, or None when it is through; then comes the end."""
 
 
 def decide(run: Run, now: int) -> tuple[Happened, ...]:
@@ -43,8 +43,11 @@ def decide(run: Run, now: int) -> tuple[Happened, ...]:
         return ()
     if run.pausing:
         return () if run.live or run.integrating else (Paused(),)
-    events = next(events for step in WAY if (events := step(run, now)) is not None)
-    return budget.allow(run, events)
+    for step in WAY:
+        events = step(run, now)
+        if events is not None:
+            return budget.allow(run, events)
+    return ending.proceed(run)
 
 
 def wakes_at(run: Run) -> int | None:

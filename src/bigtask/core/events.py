@@ -129,6 +129,14 @@ class Recovered(Happened):
     lost: int = 0
 
 
+class Commanded(Happened):
+    """The command that was given the name `id` led to what follows, which is recorded with this in one
+    piece."""
+
+    type = "orchestrator:commanded"
+    id: str
+
+
 class Merged(Happened):
     """The result went into the user's branch or folder, or was taken out of it again (`undone`)."""
 

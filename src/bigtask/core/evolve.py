@@ -57,6 +57,7 @@ _MEANING: dict[type[e.Happened], Callable[[Run, Any, int], None]] = {
     e.Paused: of_run.paused,
     e.Resumed: of_run.resumed,
     e.Recovered: of_run.recovered,
+    e.Commanded: of_run.commanded,
     e.Merged: of_run.merged,
     e.Completed: of_run.completed,
     e.Errored: of_run.errored,

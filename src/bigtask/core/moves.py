@@ -5,6 +5,7 @@ from __future__ import annotations
 from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.states import (
     ATTEMPT_MOVES,
+    BUILT_ON,
     LIVE,
     NOT_BEGUN,
     RESTING,
@@ -20,25 +21,32 @@ from bigtask.core.values import RESERVED
 def move_task(run: Run, record: TaskRecord, state: TaskState, *, by: str = "") -> None:
     """Keeps everything that hangs on a task's state: counters, the queue, and who waits for it."""
     before = record.state
-    was_met, was_half_done = record.met, record.half_done
-    require_move(TASK_MOVES, before, state)
-    record.state, record.by = state, by
     id = record.task.id
+    require_move(TASK_MOVES, before, state)
     if id in RESERVED:
+        record.state, record.by = state, by
         return
     run.counts[before] -= 1
     run.counts[state] += 1
     if before is TaskState.READY:
         run.queue.discard(id)
-    missing = was_met - record.met
-    half_met = record.half_done - was_half_done
-    if missing or half_met:
-        for dependent in run.dependents.get(id, ()):
-            other = run.tasks[dependent]
-            other.missing += missing
-            other.half_met += half_met
-            if other.state in NOT_BEGUN:
-                rest(run, other)
+    if before not in BUILT_ON and state not in BUILT_ON:
+        record.state, record.by = state, by
+        return
+    was_met, was_half_done = record.met, record.half_done
+    record.state, record.by = state, by
+    _tell_dependents(run, id, missing=was_met - record.met, half_met=record.half_done - was_half_done)
+
+
+def _tell_dependents(run: Run, id: str, *, missing: int, half_met: int) -> None:
+    if not missing and not half_met:
+        return
+    for dependent in run.dependents.get(id, ()):
+        other = run.tasks[dependent]
+        other.missing += missing
+        other.half_met += half_met
+        if other.state in NOT_BEGUN:
+            rest(run, other)
 
 
 def rest(run: Run, record: TaskRecord, *, not_before: int = 0) -> None:
@@ -92,5 +100,7 @@ def retire(run: Run, record: TaskRecord, at: int) -> None:
 
 def withdraw(run: Run, id: str) -> None:
     """What the task's ended attempt was waiting for needs no answer any more."""
+    if not run.waiting:
+        return
     for waiting in [w for w in run.waiting.values() if w.task_id == id]:
         del run.waiting[waiting.id]

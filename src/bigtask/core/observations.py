@@ -7,7 +7,6 @@ late one says is refused in the same step that would have recorded it.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from bigtask.core import dependents
@@ -26,23 +25,21 @@ from bigtask.core.values import (
     Evidence,
     Report,
     Usage,
+    Value,
     Waiting,
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Observation:
+class Observation(Value):
     task_id: str
     attempt: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Opened(Observation):
     session_id: str
     branch: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Progressed(Observation):
     percent: float | None = None
     action: str = ""
@@ -50,7 +47,6 @@ class Progressed(Observation):
     files_total: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Spoke(Observation):
     """`length` bytes were added to the transcript at `offset`."""
 
@@ -58,13 +54,11 @@ class Spoke(Observation):
     length: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Reasked(Observation):
     number: int
     errors: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Asked(Observation):
     """The agent wants to know whether it may."""
 
@@ -73,31 +67,26 @@ class Asked(Observation):
     options: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Limited(Observation):
     kind: str
     reset_ms: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Stalled(Observation):
     quiet_ms: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Ended(Observation):
     """The session is over; what it used in all."""
 
-    usage: Usage = field(default_factory=Usage)
-    tools: Mapping[str, int] = field(default_factory=dict)
+    usage: Usage = Usage()
+    tools: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Reported(Ended):
     report: Report
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Unusable(Ended):
     """The agent was asked again as often as allowed, and still didn't answer in the form wanted."""
 
@@ -106,47 +95,42 @@ class Unusable(Ended):
     """The end of what it said last."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Failed(Ended):
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class TimedOut(Ended):
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Crashed(Ended):
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Interrupted(Ended):
     """The turn ended at a safe point because a pause was wanted."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Checked(Observation):
     results: tuple[CheckResult, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Integrated(Observation):
     evidence: Evidence
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Conflicted(Observation):
     files: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Refused(Observation):
     """The reported work can't be taken as it is: a check is red, or it couldn't be merged."""
 
     reason: str
 
+
+_OF_A_MERGE = (Integrated, Conflicted, Refused)
+_ENDS = (Ended, Refused)
 
 READ: dict[str, Callable[[Run, Report], tuple[e.Happened, ...]]] = {
     ANALYSIS: analysis.read,
@@ -168,20 +152,19 @@ def observe(
         return _late(record, seen)
     if isinstance(seen, Interrupted):
         return _interrupted(run, record, seen, resumable)
-    return _follow(run, record, seen, jitter)
+    if isinstance(seen, _ENDS):
+        return _ended(run, record, seen, jitter)
+    return _noticed(run, record, seen)
 
 
 def may_report(run: Run, seen: Observation) -> bool:
     """The gate: of the work of its session only the live attempt, of its merge only the one being merged."""
-    merging = run.integrating.get(seen.task_id) == seen.attempt
-    match seen:
-        case Integrated() | Conflicted() | Refused():
-            return merging
-        case Checked():
-            # Verification's commands run before its session, while its attempt is live.
-            return merging or run.is_live(seen.task_id, seen.attempt)
-        case _:
-            return run.is_live(seen.task_id, seen.attempt)
+    if isinstance(seen, _OF_A_MERGE):
+        return run.integrating.get(seen.task_id) == seen.attempt
+    if run.is_live(seen.task_id, seen.attempt):
+        return True
+    # Verification's commands run before its session, those of a task before its merge.
+    return isinstance(seen, Checked) and run.integrating.get(seen.task_id) == seen.attempt
 
 
 def _late(record: TaskRecord, seen: Observation) -> tuple[e.Happened, ...]:
@@ -199,7 +182,26 @@ def _late(record: TaskRecord, seen: Observation) -> tuple[e.Happened, ...]:
     )
 
 
-def _follow(run: Run, record: TaskRecord, seen: Observation, jitter: float) -> tuple[e.Happened, ...]:
+def _ended(run: Run, record: TaskRecord, seen: Ended | Refused, jitter: float) -> tuple[e.Happened, ...]:
+    """The session is over, or the work that it reported can't be taken."""
+    if isinstance(seen, Reported):
+        return reported(run, record, seen, jitter)
+    who: dict[str, Any] = {"task_id": seen.task_id, "attempt": seen.attempt}
+    match seen:
+        case Unusable():
+            return _unusable(run, seen, who)
+        case Failed() | TimedOut() | Crashed():
+            kind = _FALLS[type(seen)]
+            end = kind(**who, reason=seen.reason, usage=seen.usage, tools=seen.tools)
+            return (end, *_after_fall(run, record, jitter))
+        case Refused():
+            return (e.WorkerFailed(**who, reason=seen.reason), *_after_fall(run, record, jitter))
+        case _:
+            raise AssertionError(f"nothing says what {type(seen).__name__} means")
+
+
+def _noticed(run: Run, record: TaskRecord, seen: Observation) -> tuple[e.Happened, ...]:
+    """The attempt goes on, or its merge has come to something."""
     who: dict[str, Any] = {"task_id": seen.task_id, "attempt": seen.attempt}
     match seen:
         case Opened():
@@ -219,37 +221,11 @@ def _follow(run: Run, record: TaskRecord, seen: Observation, jitter: float) -> t
         case Reasked():
             return (e.WorkerReasked(**who, number=seen.number, errors=seen.errors),)
         case Asked():
-            waiting = Waiting(
-                id=f"w{run.asked + 1}",
-                kind=WaitingKind.PERMISSION,
-                question=seen.question,
-                options=seen.options,
-                task_id=seen.task_id,
-                attempt=seen.attempt,
-                request_id=seen.request_id,
-            )
-            raised = e.WaitingRaised(waiting=waiting)
-            grant = _granted(run, seen)
-            if grant is not None:
-                answered = e.Answered(
-                    waiting_id=waiting.id, answer=grant.answer, scope=grant.scope, by=grant.by
-                )
-                return (raised, answered)
-            if record.attempts[seen.attempt - 1].state is AttemptState.WAITING:
-                return (raised,)
-            return (raised, e.WorkerWaiting(**who, waiting_id=waiting.id))
+            return _asked(run, record, seen, who)
         case Limited():
             return (e.WorkerLimited(**who, kind=seen.kind, reset_ms=seen.reset_ms),)
         case Stalled():
             return (e.WorkerStalled(**who, quiet_ms=seen.quiet_ms),)
-        case Reported():
-            return reported(run, record, seen, jitter)
-        case Unusable():
-            return _unusable(run, seen, who)
-        case Failed() | TimedOut() | Crashed():
-            kind = _FALLS[type(seen)]
-            end = kind(**who, reason=seen.reason, usage=seen.usage, tools=seen.tools)
-            return (end, *_after_fall(run, record, jitter))
         case Checked():
             return (e.WorkerChecked(**who, results=seen.results),)
         case Integrated():
@@ -266,10 +242,27 @@ def _follow(run: Run, record: TaskRecord, seen: Observation, jitter: float) -> t
                     {"files": seen.files},
                 ),
             )
-        case Refused():
-            return (e.WorkerFailed(**who, reason=seen.reason), *_after_fall(run, record, jitter))
         case _:
             raise AssertionError(f"nothing says what {type(seen).__name__} means")
+
+
+def _asked(run: Run, record: TaskRecord, seen: Asked, who: dict[str, Any]) -> tuple[e.Happened, ...]:
+    waiting = Waiting(
+        id=f"w{run.asked + 1}",
+        kind=WaitingKind.PERMISSION,
+        question=seen.question,
+        options=seen.options,
+        request_id=seen.request_id,
+        **who,
+    )
+    raised = e.WaitingRaised(waiting=waiting)
+    grant = _granted(run, seen)
+    if grant is not None:
+        answered = e.Answered(waiting_id=waiting.id, answer=grant.answer, scope=grant.scope, by=grant.by)
+        return (raised, answered)
+    if record.attempts[seen.attempt - 1].state is AttemptState.WAITING:
+        return (raised,)
+    return (raised, e.WorkerWaiting(**who, waiting_id=waiting.id))
 
 
 def _interrupted(

@@ -142,6 +142,8 @@ class Run:
     areas: dict[str, tuple[Area, ...]] = field(default_factory=dict)
     """Where tasks may write; a task that says nothing of it has no entry."""
     queue: ReadyQueue = field(default_factory=ReadyQueue)
+    commanded: dict[str, None] = field(default_factory=dict)
+    """The names of the last commands that changed something and had one, oldest first."""
     used: Usage = field(default_factory=Usage)
     """Of all attempts together, as far as they have said."""
 

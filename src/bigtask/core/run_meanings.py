@@ -18,6 +18,9 @@ from bigtask.core.states import (
 )
 from bigtask.core.values import Plan, Task
 
+_COMMANDS_KNOWN = 1_000
+"""A command is asked again within seconds, if at all: the newest names are enough."""
+
 
 def started(run: Run, data: e.Started, at: int) -> None:
     run.started = True
@@ -129,6 +132,12 @@ def recovered(run: Run, data: e.Recovered, at: int) -> None:
     run.queue.release_all()
     for record in run.reserved.values():
         record.not_before = 0
+
+
+def commanded(run: Run, data: e.Commanded, at: int) -> None:
+    run.commanded[data.id] = None
+    if len(run.commanded) > _COMMANDS_KNOWN:
+        del run.commanded[next(iter(run.commanded))]
 
 
 def merged(run: Run, data: e.Merged, at: int) -> None:

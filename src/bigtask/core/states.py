@@ -98,6 +98,9 @@ ENDED = frozenset(
 FELL = frozenset({TaskState.FAILED, TaskState.TIMEOUT, TaskState.CANCELLED})
 """A task that ended like this takes those that depend on it with it."""
 
+BUILT_ON = frozenset({TaskState.COMPLETED, TaskState.PARTIAL, TaskState.SKIPPED})
+"""Others may come to build on a task in one of these."""
+
 LIVE = frozenset(
     {
         AttemptState.SPAWNING,

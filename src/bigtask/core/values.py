@@ -18,7 +18,9 @@ class _KeywordOnly(msgspec.StructMeta):
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Value(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, rename="camel", omit_defaults=True):
+class Value(
+    msgspec.Struct, metaclass=_KeywordOnly, frozen=True, rename="camel", omit_defaults=True, gc=False
+):
     """Base of the frozen values, so that all of them read and write the same JSON."""
 
 

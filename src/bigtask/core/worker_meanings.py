@@ -56,9 +56,12 @@ def reported(run: Run, data: e.WorkerReported, at: int) -> None:
     run.integrating[data.task_id] = data.attempt
 
 
+_NOTHING = Usage()
+
+
 def _account(run: Run, attempt: Attempt, usage: Usage, tools: Mapping[str, int]) -> None:
     """A later figure replaces an earlier one; an event that brings none leaves it."""
-    if usage != Usage():
+    if usage != _NOTHING:
         run.used = run.used + (usage - attempt.usage)
         attempt.usage = usage
     attempt.tools = tools or attempt.tools

@@ -89,6 +89,8 @@ class Holder:
         self._chance = chance or random.Random()
         self._idle = idle
         self._inbox: deque[_Asked | Recorded | Observation] = deque()
+        self._taken: tuple[_Asked | Recorded | Observation, ...] = ()
+        """What the present turn took: whoever asked hears of it also where the turn fails."""
         self._arrived = asyncio.Event()
         self._closing = False
         self._over = False
@@ -136,7 +138,7 @@ class Holder:
             raise failed.exceptions[0] from None
         finally:
             self._over = True
-            for item in self._inbox:
+            for item in (*self._taken, *self._inbox):
                 _refuse(item)
             self.feed.close()
 
@@ -168,7 +170,7 @@ class Holder:
     async def _turn(self) -> None:
         events: list[Event] = []
         answered: list[tuple[asyncio.Future[int], BigtaskError | None]] = []
-        taken = tuple(self._inbox)
+        self._taken = tuple(self._inbox)
         while self._inbox:
             item = self._inbox.popleft()
             match item:
@@ -191,12 +193,7 @@ class Holder:
         else:
             self._settle(events)
             self._tell_progress(events)
-        try:
-            await self._append(events)
-        except BaseException:
-            for item in taken:
-                _refuse(item)
-            raise
+        await self._append(events)
         for done, problem in answered:
             if done.done():
                 continue

@@ -17,8 +17,10 @@ CONTINUE = "continue"
 
 def allow(run: Run, events: tuple[Happened, ...]) -> tuple[Happened, ...]:
     """The events, or in place of a start over the cap the question what then, asked once."""
+    if not any(isinstance(event, WorkerSpawned) for event in events):
+        return events
     reached = reached_cap(run)
-    if reached is None or not any(isinstance(event, WorkerSpawned) for event in events):
+    if reached is None:
         return events
     if asks(run):
         return ()
@@ -41,9 +43,9 @@ def reached_cap(run: Run) -> str | None:
     settings, used = run.settings, run.used
     if run.answers.get(SUBJECT) == CONTINUE:
         return None
-    if settings.max_budget_usd is not None and used.cost_usd >= settings.max_budget_usd:
-        return f"${used.cost_usd:.2f} of ${settings.max_budget_usd:.2f}"
-    tokens = used.input_tokens + used.output_tokens
-    if settings.max_tokens is not None and tokens >= settings.max_tokens:
-        return f"{tokens:,} of {settings.max_tokens:,} tokens"
+    cost, tokens = settings.max_budget_usd, settings.max_tokens
+    if cost is not None and used.cost_usd >= cost:
+        return f"${used.cost_usd:.2f} of ${cost:.2f}"
+    if tokens is not None and used.input_tokens + used.output_tokens >= tokens:
+        return f"{used.input_tokens + used.output_tokens:,} of {tokens:,} tokens"
     return None

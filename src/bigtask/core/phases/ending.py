@@ -9,7 +9,7 @@ from bigtask.core.run import Run
 from bigtask.core.states import NOT_BEGUN, Outcome, Phase, TaskState
 
 
-def proceed(run: Run, now: int) -> tuple[Happened, ...]:
+def proceed(run: Run) -> tuple[Happened, ...]:
     missed = [record for record in run.tasks.values() if not _done(record.state, record.by)]
     if missed and not anything_merged(run):
         if not run.settings.phase(Phase.WORKER_EXECUTION).enabled:

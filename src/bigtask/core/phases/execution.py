@@ -12,16 +12,21 @@ from bigtask.core.states import ENDED, Phase
 
 def proceed(run: Run, now: int) -> tuple[Happened, ...] | None:
     """One start at a time: it is asked again until nothing more may start."""
-    settled = sum(run.counts[state] for state in ENDED) == len(run.tasks)
-    if settled or not run.settings.phase(Phase.WORKER_EXECUTION).enabled:
-        return None
     if run.phase is not Phase.WORKER_EXECUTION:
+        if _settled(run) or not run.settings.phase(Phase.WORKER_EXECUTION).enabled:
+            return None
         return (PhaseChanged(phase=Phase.WORKER_EXECUTION, round=run.fix_round),)
     if len(run.live) < run.settings.slots:
         id = run.queue.peek(now, lambda task_id: _clash(run, task_id))
         if id is not None:
             return (spawned(run, id),)
-    return () if run.live or run.integrating else stuck(run)
+    if run.live or run.integrating:
+        return ()
+    return None if _settled(run) else stuck(run)
+
+
+def _settled(run: Run) -> bool:
+    return sum(run.counts[state] for state in ENDED) == len(run.tasks)
 
 
 def _clash(run: Run, id: str) -> str | None:
