@@ -1,12 +1,12 @@
 # On a machine with Python 3.11 or newer, git and make, each target sets up what it needs in .venv.
 # PYTHON=… chooses the Python, TESTS=… the tests.
-.PHONY: demo test test-unit test-integration check lint types coverage lock clean
+.PHONY: demo test test-unit test-integration nightly check lint types coverage lock clean
 .SILENT:
 # Packages are installed uncompiled (tools/setup): without their caches every process would compile them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON_HERE := .venv/bin/python
-PYTEST := -m pytest --quiet -rfE --numprocesses auto
+PYTEST := -m pytest --quiet -rfEs --numprocesses auto
 
 demo:
 	tools/setup demo
@@ -30,6 +30,15 @@ test-unit:
 test-integration:
 	tools/setup dev
 	$(PYTHON_HERE) $(PYTEST) -m integration $(TESTS)
+
+# Every number of every promise, which takes hours; the totals go to promises.json and into docs/promises.md.
+nightly:
+	tools/setup dev
+	rm -f promises.json
+	status=0; \
+	BIGTASK_FULL=1 BIGTASK_TOTALS=$(CURDIR)/promises.json \
+	    $(PYTHON_HERE) $(PYTEST) $(or $(TESTS),tests/promises tests/crash tests/simulation) || status=$$?; \
+	$(PYTHON_HERE) tools/promises.py promises.json docs/promises.md && exit $$status
 
 check: lint types coverage
 

@@ -1,7 +1,10 @@
 """Holds one run until it ends, and prints what a watcher learns of it, a JSON object a line:
 
 `{"ready": true}` when commands are taken; `{"seq", "at", "type", "data"}` for each event that reached a
-follower; `{"state", "seq"}` now and then, the whole view of the run as it is in memory.
+follower; `{"state", "seq"}` at the beginning, now and then and at the end, the whole run as it is in memory.
+
+It keeps snapshots far more often than a holder usually does, so that the next one begins with one, and tries
+again far sooner: the longer wait would show nothing more.
 
 With `--mutant` one of the defences is taken out, so that the tests can be seen to fail without it.
 """
@@ -11,28 +14,31 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+# What a holder imports when it comes to it, so that a nursery's have it already.
+from bigtask.agents.scripted import agent as _agent  # noqa: F401
 from bigtask.agents.table import AgentTable
+from bigtask.core import observations, retry
 from bigtask.core import observations as o
 from bigtask.core.commands import Start
 from bigtask.core.events import Event, Happened, WorkerReopened
 from bigtask.core.recovery import recover
 from bigtask.core.run import Run
 from bigtask.core.states import AttemptState, TaskState
-from bigtask.core.values import Report
-from bigtask.core.view import view
+from bigtask.core.values import Report, Usage
 from bigtask.host import holder as holders
+from bigtask.host import snapshot
 from bigtask.host.access import hold
 from bigtask.host.holder import Holder
 from bigtask.host.home import RunFolder
 
 _STATE_EVERY = 20
+_SNAPSHOT_EVERY = 15
 
 
 def say(value: Any) -> None:
@@ -42,7 +48,7 @@ def say(value: Any) -> None:
 
 
 def say_state(run: Run) -> None:
-    say({"state": view(run), "seq": run.seq})
+    say({"state": msgspec.Raw(snapshot.encoded(run)), "seq": run.seq})
 
 
 def report_late(holder: Holder) -> None:
@@ -95,26 +101,43 @@ def no_fencing() -> None:
     def careless(run: Run, seen: o.Observation, **options: Any) -> tuple[Happened, ...]:
         record = run.record(seen.task_id)
         current = len(record.attempts) if record is not None else seen.attempt
-        return o.observe(run, replace(seen, attempt=current), **options)
+        return o.observe(run, msgspec.structs.replace(seen, attempt=current), **options)
 
     holders.observe = careless
+
+
+def snapshots_forget() -> None:
+    decoded = snapshot.decoded
+
+    def careless(state: bytes) -> Run:
+        run = decoded(state)
+        run.used = Usage(input_tokens=1)
+        return run
+
+    snapshot.decoded = careless
 
 
 MUTANTS: dict[str, Callable[[], None]] = {
     "acknowledge-before-commit": acknowledge_before_commit,
     "recovery-resets-completed-tasks": recover_completed_tasks,
     "no-fencing": no_fencing,
+    "snapshots-forget": snapshots_forget,
 }
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--after", type=int, default=0)
     parser.add_argument("--mutant", choices=MUTANTS)
-    given = parser.parse_args()
+    given = parser.parse_args(argv)
     if given.mutant:
         MUTANTS[given.mutant]()
+    patient = retry.delay_ms
+    observations.delay_ms = lambda *of, **options: (patient(*of, **options) or 0) // 20 or None
+    assert snapshot.SnapshotLog.__init__.__kwdefaults__ is not None
+    snapshot.SnapshotLog.__init__.__kwdefaults__["every"] = _SNAPSHOT_EVERY
+    snapshot._EVERY_OF_TASKS = 0
     asyncio.run(carry_out(RunFolder(given.folder), given.after))
 
 

@@ -109,6 +109,8 @@ def _of_run(run: Run, data: e.Happened) -> Line | None:
         case e.Recovered():
             lost = f"{counted(data.lost, 'attempt')} lost, tried again" if data.lost else "nothing lost"
             return Line(who="run", what="recovered", detail=lost, mood="amber")
+        case e.Commanded():
+            return Line(who="run", what="asked", detail=data.id, reach=Reach.LOG)
         case e.Merged():
             what = "unmerged" if data.undone else "merged"
             return Line(who="run", what=what, detail=f"{counted(len(data.files), 'file')} {_by(data.by)}")

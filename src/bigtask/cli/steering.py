@@ -11,7 +11,7 @@ from bigtask.core.commands import AnyCommand
 from bigtask.core.run import Run
 from bigtask.host import access
 from bigtask.host.home import RunFolder
-from bigtask.host.link import RunLink
+from bigtask.host.link import HolderGone, RunLink, named
 
 T = TypeVar("T")
 
@@ -19,11 +19,18 @@ T = TypeVar("T")
 async def ask(frame: Frame, folder: RunFolder, why: str, command: AnyCommand) -> tuple[Run, bool]:
     """The run after the command, and whether somebody carries it out."""
 
+    wanted = named(command)
+
     async def work(link: RunLink) -> Run:
-        await link.ask(command)
+        await link.ask(wanted)
         return await linked(link, folder.id)
 
-    return await through(frame, folder, why, work)
+    while True:
+        try:
+            return await through(frame, folder, why, work)
+        except HolderGone:
+            # Whether it was done isn't known. Asked again under its name, it isn't done twice.
+            continue
 
 
 async def through(

@@ -1,7 +1,8 @@
 """Where crash tests cut in.
 
 `BIGTASK_CRASH_AT="after worker:completed 3"` ends the process by SIGKILL when the third such event has been
-committed and nobody was told yet; `before` is just before the commit.
+committed and nobody was told yet; `before` is just before the commit. `append` in place of an event's name
+counts the commits themselves.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from bigtask.errors import InvalidInput
 from bigtask.host.log import Watch
 
 VARIABLE = "BIGTASK_CRASH_AT"
+_APPEND = "append"
 
 
 def watch_from(environ: Mapping[str, str]) -> Watch | None:
@@ -22,7 +24,7 @@ def watch_from(environ: Mapping[str, str]) -> Watch | None:
     if not given:
         return None
     when, type_name, count = (*given.split(), "1")[:3]
-    if when not in ("before", "after") or type_name not in TYPES or not count.isdigit():
+    if when not in ("before", "after") or type_name not in (*TYPES, _APPEND) or not count.isdigit():
         raise InvalidInput(f"{VARIABLE} must be like 'after worker:completed 3', not {given!r}")
     left = int(count)
 
@@ -30,8 +32,9 @@ def watch_from(environ: Mapping[str, str]) -> Watch | None:
         nonlocal left
         if now != when:
             return
-        left -= sum(event.type == type_name for event in events)
-        if left <= 0 and any(event.type == type_name for event in events):
+        found = 1 if type_name == _APPEND else sum(event.type == type_name for event in events)
+        left -= found
+        if left <= 0 and found:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return watch

@@ -6,8 +6,11 @@ program ──> RunLink ──┬── LocalLink ──────────
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
+
+import msgspec
 
 from bigtask.core.commands import AnyCommand
 from bigtask.core.events import Event, Merged
@@ -21,12 +24,19 @@ class HolderGone(BigtaskError):
     """The process that held the run ended while we were talking with it."""
 
 
+def named(command: AnyCommand) -> AnyCommand:
+    """With a name, if it has none: such a command may be asked again when its answer got lost, of whoever
+    holds the run by then."""
+    return command if command.id else msgspec.structs.replace(command, id=secrets.token_hex(8))
+
+
 class RunLink(Protocol):
     @property
     def held_here(self) -> bool: ...
 
     async def ask(self, command: AnyCommand) -> int:
-        """Returns the sequence number by which it is done and on the disk."""
+        """Returns the sequence number by which it is done and on the disk. Raises HolderGone when nobody
+        answers any more: whether it was done isn't known then, and a `named` one may be asked again."""
 
     def follow(self, after: int = 0, *, stay: bool = True) -> AsyncIterator[Event]:
         """Events in order from `after` on, without `stay` only those that are there by now. Ends when the
@@ -36,7 +46,8 @@ class RunLink(Protocol):
 
     async def pause_task(self, task_id: str) -> None: ...
 
-    async def merge(self, *, by: str = "") -> dict[str, Any]: ...
+    async def merge(self, *, by: str = "") -> dict[str, Any]:
+        """To repeat it changes nothing, and says `already`."""
 
     async def undo_merge(self, *, by: str = "") -> dict[str, Any]: ...
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bigtask.errors import RunBusy
+
+_NAMED_S = 0.25
+_PAUSE_S = 0.01
 
 
 class Lock:
@@ -31,8 +35,11 @@ class Lock:
         except BlockingIOError:
             os.close(descriptor)
             raise RunBusy(f"the run is held by {holder_of(path)}") from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "who": who}).encode(), 0)
+        said = json.dumps({"pid": os.getpid(), "who": who}).encode()
+        # For people alone: a full disk keeps nobody from holding the run.
+        with suppress(OSError):
+            os.pwrite(descriptor, said, 0)
+            os.ftruncate(descriptor, len(said))
         return cls(descriptor)
 
     def release(self) -> None:
@@ -55,9 +62,27 @@ def reading(path: Path) -> Iterator[bool]:
 
 
 def holder_of(path: Path) -> str:
-    """For people: what the file says of the process that took the lock last."""
+    """For people: what the file says of the process that took the lock last.
+
+    Between taking the lock and writing its name a process is without one, and the file may still name one
+    that has died: then it is looked at again for a moment.
+    """
+    deadline = time.monotonic() + _NAMED_S
+    while (named := _living(path)) is None and time.monotonic() < deadline:
+        time.sleep(_PAUSE_S)
+    return named or "another process"
+
+
+def _living(path: Path) -> str | None:
     try:
         said = json.loads(path.read_text())
-        return f"process {int(said['pid'])} ({said['who']})"
+        pid, who = int(said["pid"]), said["who"]
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        return None
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        pass  # somebody else's, but there
+    except (OSError, OverflowError):
+        return None
+    return f"process {pid} ({who})"

@@ -3,6 +3,10 @@
 Each line is a JSON object. A request is `{"verb": …}`: a command of `bigtask.core.commands` by its verb, or
 one of `follow`, `say`, `pauseTask`, `merge`, `undoMerge`, `diff`. The answer is `{"ok": …}` or
 `{"error": name, "message": …}`; `follow` is answered by `{"seq", "at", "type", "data"}` for each event.
+
+An answer can get lost when the connection is cut or the holder dies, and then nobody knows what was done.
+So commands go with an `id`, which is recorded in one piece with what the command led to: asked again under
+it, the same holder or the next one answers and does nothing twice.
 """
 
 from __future__ import annotations
@@ -10,10 +14,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,10 +26,15 @@ from bigtask.core.commands import AnyCommand
 from bigtask.core.events import Event, decode, encode
 from bigtask.errors import BigtaskError, InvalidInput, RunBusy
 from bigtask.host.holder import Holder
-from bigtask.host.link import HolderGone, LocalLink
+from bigtask.host.link import HolderGone, LocalLink, named
 
 _LONGEST_LINE = 8 * 1024 * 1024
 _PATH_LIMIT = 100
+_PATIENCE_S = 3.0
+"""How long a run may be without a holder before those who ask again are told."""
+_PAUSE_S = 0.05
+
+T = TypeVar("T")
 
 _COMMAND = msgspec.json.Decoder(AnyCommand)
 
@@ -59,8 +68,8 @@ async def _converse(link: LocalLink, reader: asyncio.StreamReader, writer: async
             line = await reader.readline()
         except ValueError:
             return
-        if not line:
-            return
+        if not line.endswith(b"\n"):
+            return  # the end of the connection, perhaps in the middle of a request: not asked, not done
         try:
             request = json.loads(line)
             if request.get("verb") == "follow":
@@ -150,7 +159,21 @@ class SocketLink:
             return False
 
     async def ask(self, command: AnyCommand) -> int:
-        return int(await self._request(msgspec.json.encode(command)))
+        line = msgspec.json.encode(named(command))
+        return int(await self._again(lambda: self._request(line)))
+
+    async def _again(self, request: Callable[[], Awaitable[T]]) -> T:
+        """For what may be asked twice: until somebody has answered it."""
+        loop = asyncio.get_running_loop()
+        deadline = None
+        while True:
+            try:
+                return await request()
+            except HolderGone:
+                deadline = deadline or loop.time() + _PATIENCE_S
+                if loop.time() > deadline:
+                    raise
+            await asyncio.sleep(_PAUSE_S)
 
     async def follow(self, after: int = 0, *, stay: bool = True) -> AsyncIterator[Event]:
         async with self._connection() as (reader, writer):
@@ -172,7 +195,7 @@ class SocketLink:
         await self._request({"verb": "pauseTask", "taskId": task_id})
 
     async def merge(self, *, by: str = "") -> dict[str, Any]:
-        return dict(await self._request({"verb": "merge", "by": by}))
+        return dict(await self._again(lambda: self._request({"verb": "merge", "by": by})))
 
     async def undo_merge(self, *, by: str = "") -> dict[str, Any]:
         return dict(await self._request({"verb": "undoMerge", "by": by}))
