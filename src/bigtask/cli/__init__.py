@@ -31,6 +31,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "watch": "Follow a run live, and carry it on if nobody does.",
         "logs": "The events of a run.",
         "diff": "What a run or a task has changed.",
+        "export": "A run as one file, to send with a bug report.",
         "inbox": "Everything that waits for a person, over all runs.",
     },
     "Answer": {
@@ -41,6 +42,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "agents": "The agents, and whether they can work here.",
         "doctor": "What is in force here, and what is left over.",
         "demo": "A sample project and a scripted run, without a model.",
+        "bench": "What bigtask itself costs, beside other systems.",
     },
 }
 
