@@ -10,8 +10,9 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from bigtask.agents.protocol import Prompt, SessionEvent, SessionLost, TurnEnded
 from bigtask.agents.wire import Answered, Interrupt, Message, decode_event, encode

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
+
+import msgspec
 
 from bigtask.errors import BigtaskError
 
@@ -30,8 +31,7 @@ class ToolKind(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Traits:
+class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """What a backend can do, declared once and relied on by the host."""
 
     costs_money: bool = False
@@ -41,8 +41,7 @@ class Traits:
     """Least time between two session starts; None leaves it to the template."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Availability:
+class Availability(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the agent can work here; `detail` says which program and version, or how to get it."""
 
     usable: bool
@@ -50,13 +49,12 @@ class Availability:
     account: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Opening:
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """What a session is opened with. `env` is the whole environment, not an addition to ours."""
 
     name: str
     cwd: Path
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = {}
     read_only: bool = False
     permission_mode: str = "ask"
     model: str | None = None
@@ -65,8 +63,7 @@ class Opening:
     """The id of an earlier session to continue, for agents that can."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prompt:
+class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     """One turn's question. Models read `text`; programs read `phase` and `variables`."""
 
     text: str
@@ -76,24 +73,21 @@ class Prompt:
     schema: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Text:
+class Text(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of an assistant message; pieces of one message share `message`."""
 
     text: str
     message: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class ToolCall:
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     kind: ToolKind
     name: str
     detail: str = ""
     path: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class PermissionAsked:
+class PermissionAsked(msgspec.Struct, frozen=True, kw_only=True):
     """The turn stands still until `Session.answer(request_id, …)`."""
 
     request_id: str
@@ -101,8 +95,7 @@ class PermissionAsked:
     options: Sequence[str] = ("allow", "deny")
 
 
-@dataclass(frozen=True, kw_only=True)
-class UsageReported:
+class UsageReported(msgspec.Struct, frozen=True, kw_only=True):
     """What this session has used so far, in all: a later report replaces an earlier one."""
 
     input_tokens: int = 0
@@ -110,16 +103,14 @@ class UsageReported:
     cost_usd: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limited:
+class Limited(msgspec.Struct, frozen=True, kw_only=True):
     """The account is limited; `reset_s` is how long the provider said to wait, if it said."""
 
     kind: str
     reset_s: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class TurnEnded:
+class TurnEnded(msgspec.Struct, frozen=True, kw_only=True):
     """`reason` is `end`, `interrupted`, `max_tokens` or `error`; `detail` says more about an error."""
 
     reason: str = "end"

@@ -7,8 +7,6 @@ Keys are the field names of those values, unknown keys are ignored, so either si
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from bigtask.agents.protocol import (
@@ -23,19 +21,16 @@ from bigtask.agents.protocol import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     answer: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Interrupt:
+class Interrupt(msgspec.Struct, frozen=True, kw_only=True):
     pass
 
 

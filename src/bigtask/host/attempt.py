@@ -8,11 +8,11 @@ notices on the way goes to `notice`.
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections import Counter
+import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from bigtask.agents.protocol import (
     Agent,
@@ -88,12 +88,11 @@ class Controls:
             await self.session.send(text)
 
 
-@dataclass
-class _Heard:
+class _Heard(msgspec.Struct):
     """What one attempt has used and said so far."""
 
-    usage: Usage = field(default_factory=Usage)
-    tools: Counter[str] = field(default_factory=Counter)
+    usage: Usage = Usage()
+    tools: dict[str, int] = {}
     last_words: str = ""
 
     def ended(self) -> dict[str, Any]:
@@ -160,7 +159,7 @@ class AttemptRun:
 
     async def _turn(self, session: Session, text: str) -> o.Ended | tuple[str, ...]:
         """The attempt's end, or what was wrong with the answer."""
-        nonce = secrets.token_hex(8)
+        nonce = os.urandom(8).hex()
         briefing = self._briefing
         reading = TurnReading(
             nonce=nonce,
@@ -170,7 +169,8 @@ class AttemptRun:
             end_delimiter=briefing.end_delimiter,
         )
         whole = with_nonce(text, nonce)
-        self._write("prompt", text)
+        beginning = briefing.beginning if text is briefing.text else ""
+        self._transcript.write("prompt", text[len(beginning) :], after=beginning)
         prompt = Prompt(
             text=whole,
             phase=briefing.phase,
@@ -188,7 +188,8 @@ class AttemptRun:
                     for block in reading.hear(event.text, event.message):
                         self._progress(block)
                 case ToolCall():
-                    self._heard.tools[event.kind.value] += 1
+                    kind = event.kind.value
+                    self._heard.tools[kind] = self._heard.tools.get(kind, 0) + 1
                     self._write("tool", f"{event.name} {event.path or event.detail}")
                 case PermissionAsked():
                     self._write("question", event.question)

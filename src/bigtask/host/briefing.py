@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,23 +16,24 @@ from bigtask.core.states import AttemptState, Phase, TaskState
 from bigtask.core.values import ANALYSIS, PLANNING, RESERVED, Task
 from bigtask.protocol.delimiters import neutralise
 from bigtask.protocol.fields import ANSWERS, response_format, schema
-from bigtask.templates.prompting import build_prompt
+from bigtask.templates.prompting import prompt_form
 from bigtask.templates.template import Template
-from bigtask.templates.variables import printed
+from bigtask.templates.variables import Form, printed
 
 _MOST_TASKS = 200
 
 
-@dataclass(frozen=True, kw_only=True)
-class Briefing:
-    """`text` is the whole prompt without its nonce; `block` the protocol phase of the answer; `problems`
-    says what is wrong with an answer beyond its form."""
+class Briefing(msgspec.Struct, frozen=True, kw_only=True):
+    """`text` is the whole prompt without its nonce, and `beginning` the part of it that all attempts of the
+    phase share; `block` the protocol phase of the answer; `problems` says what is wrong with an answer beyond
+    its form."""
 
     task_id: str
     attempt: int
     phase: Phase
     block: str
     text: str
+    beginning: str
     variables: Mapping[str, Any]
     schema: Mapping[str, Any]
     start_delimiter: str
@@ -51,6 +51,23 @@ def any_name(name: str) -> bool:
     return True
 
 
+_OF_TASK = frozenset(
+    {"ATTEMPT", "DEPENDENCY_OUTPUTS", "TASK_DESCRIPTION", "TASK_ID", "TASK_SCOPE", "TASK_TITLE"}
+)
+_OF_WORK = frozenset({"CONFLICTS", "MERGED_OUTPUT", "TASKS_JSON", "WORKER_OUTPUTS"})
+_OWN: dict[Phase, frozenset[str]] = {
+    Phase.WORKER_EXECUTION: _OF_TASK,
+    Phase.AGGREGATION: _OF_WORK,
+    Phase.VERIFICATION: _OF_WORK,
+}
+"""The names whose values differ between attempts of one phase and plan."""
+
+
+class _Shared(msgspec.Struct, frozen=True):
+    form: Form
+    variables: dict[str, Any]
+
+
 class Briefer:
     """Writes the briefings of one run. What all of a phase's attempts share is made once a plan."""
 
@@ -59,8 +76,8 @@ class Briefer:
         self._run = run
         self._knows = knows
         self._template = template
-        self._form = template.prompts.response_format
-        self._shared: dict[tuple[Phase, int, bool], dict[str, str]] = {}
+        self._delimiters = template.prompts.response_format
+        self._shared: dict[tuple[Phase, int, bool], _Shared] = {}
 
     def brief(self, task_id: str, number: int, *, merged: str = "") -> Briefing:
         """`merged` describes what the tasks' work came to, for the phases after it."""
@@ -68,21 +85,18 @@ class Briefer:
         phase = RESERVED.get(task_id, Phase.WORKER_EXECUTION)
         block = ANSWERS[phase]
         own = self._after_work(merged) if reserved else self._of_task(run.tasks[task_id], number)
-        prompt = build_prompt(
-            self._template,
-            phase,
-            {**self._common(phase, block), **{n: self._safe(v) for n, v in own.items()}},
-        )
+        shared = self._of_phase(phase, block)
         return Briefing(
             task_id=task_id,
             attempt=number,
             phase=phase,
             block=block,
-            text=prompt.text,
-            variables={**self._template.variables, **self._of_run(), **own},
+            text=shared.form.fill({name: self._safe(value) for name, value in own.items()}),
+            beginning=shared.form.beginning,
+            variables={**shared.variables, **own},
             schema=schema(block),
-            start_delimiter=self._form.start_delimiter,
-            end_delimiter=self._form.end_delimiter,
+            start_delimiter=self._delimiters.start_delimiter,
+            end_delimiter=self._delimiters.end_delimiter,
             timeout_ms=self.timeout_ms(task_id),
             read_only=task_id in (ANALYSIS, PLANNING) or run.settings.isolation == "none",
             problems=lambda data: problems(run, self._template, task_id, data, self._knows),
@@ -97,21 +111,25 @@ class Briefer:
             else settings.worker_timeout_ms
         )
 
-    def _common(self, phase: Phase, block: str) -> dict[str, str]:
-        """As it goes into prompts: printed, and unable to form a delimiter."""
-        run = self._run
+    def _of_phase(self, phase: Phase, block: str) -> _Shared:
+        run, delimiters = self._run, self._delimiters
         key = (phase, run.plan.revision if run.plan is not None else 0, run.analysis is not None)
         if key not in self._shared:
-            values = {name: self._safe(value) for name, value in self._of_run().items()}
+            variables = self._of_run()
+            # As it goes into prompts: printed, and unable to form a delimiter.
+            values = {name: self._safe(value) for name, value in variables.items()}
             values["TASKS_JSON"] = self._safe(self._task_list())
             values["RESPONSE_FORMAT"] = response_format(
-                block, self._form.start_delimiter, self._form.end_delimiter
+                block, delimiters.start_delimiter, delimiters.end_delimiter
             )
-            self._shared[key] = values
+            self._shared[key] = _Shared(
+                prompt_form(self._template, phase, values, open_names=_OWN.get(phase, ())),
+                {**self._template.variables, **variables},
+            )
         return self._shared[key]
 
     def _safe(self, value: Any) -> str:
-        return neutralise(printed(value), self._form.start_delimiter, self._form.end_delimiter)
+        return neutralise(printed(value), self._delimiters.start_delimiter, self._delimiters.end_delimiter)
 
     def _of_run(self) -> dict[str, Any]:
         run = self._run

@@ -118,34 +118,57 @@ class Hands:
 
     def act(self, happened: e.Happened) -> None:
         """What a recorded event demands of the world."""
-        match happened:
-            case e.WorkerSpawned() | e.WorkerResumed():
-                self._start(happened.task_id, happened.attempt)
-            case e.WorkerReported(task_id=id, attempt=number):
-                if id not in RESERVED and self._run.integrating.get(id) == number:
-                    self.integrate(id, number)
-            case e.WaitingRaised(waiting=waiting) if waiting.request_id and waiting.task_id:
-                assert waiting.attempt is not None
-                self._questions[waiting.id] = (waiting.task_id, waiting.attempt, waiting.request_id)
-            case e.Answered(waiting_id=waiting_id, answer=answer):
-                self._deliver(waiting_id, answer)
-            case e.Pausing():
-                for id in list(self._at_work):
-                    self.interrupt(id)
-            case e.WorkerLost(task_id=id, attempt=number) | e.WorkerCancelled(task_id=id, attempt=number):
-                self._end(id, number)
-                if number is not None and id not in RESERVED:
-                    self._release(id, number)
-            case e.WorkerNeedsReview():
-                pass  # a person may still take the work as it is
-            case e.WorkerReopened(task_id=id) | e.WorkerSkipped(task_id=id):
-                self._release_replaced(id)
-            case e.WorkerCompleted() | e.WorkerPartial() | e.AttemptEnded() if (
-                happened.task_id not in RESERVED
-            ):
-                self._release(happened.task_id, happened.attempt)
-            case _:
-                pass
+        act = _ACTS.get(type(happened))
+        if act is not None:
+            act(self, happened)
+
+    def on_spawned(self, happened: e.WorkerSpawned | e.WorkerResumed) -> None:
+        id, number = happened.task_id, happened.attempt
+        controls = Controls(self._briefer.timeout_ms(id) / 1000)
+        self._at_work[id] = _AtWork(number, self._background(self._attempt(id, number, controls)), controls)
+
+    def on_reported(self, happened: e.WorkerReported) -> None:
+        if (
+            happened.task_id not in RESERVED
+            and self._run.integrating.get(happened.task_id) == happened.attempt
+        ):
+            self.integrate(happened.task_id, happened.attempt)
+
+    def on_waiting(self, happened: e.WaitingRaised) -> None:
+        waiting = happened.waiting
+        if waiting.request_id and waiting.task_id:
+            assert waiting.attempt is not None
+            self._questions[waiting.id] = (waiting.task_id, waiting.attempt, waiting.request_id)
+
+    def on_answered(self, happened: e.Answered) -> None:
+        question = self._questions.pop(happened.waiting_id, None)
+        if question is None:
+            return
+        task_id, number, request_id = question
+        at_work = self._at_work.get(task_id)
+        if at_work is not None and at_work.attempt == number:
+            self._background(at_work.controls.answer(request_id, happened.answer))
+
+    def on_pausing(self, happened: e.Pausing) -> None:
+        for id in list(self._at_work):
+            self.interrupt(id)
+
+    def on_given_up(self, happened: e.WorkerLost | e.WorkerCancelled) -> None:
+        at_work = self._at_work.get(happened.task_id)
+        if at_work is not None and at_work.attempt == happened.attempt:
+            at_work.task.cancel()
+        if happened.attempt is not None:
+            self._release(happened.task_id, happened.attempt)
+
+    def on_ended(self, happened: e.WorkerEvent) -> None:
+        self._release(happened.task_id, happened.attempt)
+
+    def on_replaced(self, happened: e.WorkerReopened | e.WorkerSkipped) -> None:
+        """What rested for a person isn't needed any more."""
+        record = self._run.tasks.get(happened.task_id)
+        attempt = record.attempt if record is not None else None
+        if attempt is not None and attempt.state is AttemptState.SUPERSEDED:
+            self._release(happened.task_id, attempt.number)
 
     def tidy(self) -> None:
         """Gives up the worktrees of ended attempts that an earlier holder had no time for."""
@@ -202,25 +225,6 @@ class Hands:
         except KeyError:
             known = ", ".join(self._agents)
             raise NotFound(f"there is no agent {record.attempt.agent!r}: choose one of {known}") from None
-
-    def _deliver(self, waiting_id: str, answer: str) -> None:
-        question = self._questions.pop(waiting_id, None)
-        if question is None:
-            return
-        task_id, number, request_id = question
-        at_work = self._at_work.get(task_id)
-        if at_work is not None and at_work.attempt == number:
-            self._background(at_work.controls.answer(request_id, answer))
-
-    def _end(self, task_id: str, number: int | None) -> None:
-        at_work = self._at_work.get(task_id)
-        if at_work is not None and at_work.attempt == number:
-            at_work.task.cancel()
-
-    def _start(self, task_id: str, number: int) -> None:
-        controls = Controls(self._briefer.timeout_ms(task_id) / 1000)
-        task = self._background(self._attempt(task_id, number, controls))
-        self._at_work[task_id] = _AtWork(number, task, controls)
 
     async def _attempt(self, task_id: str, number: int, controls: Controls) -> None:
         record = self._run.record(task_id)
@@ -313,15 +317,8 @@ class Hands:
         self._next_start[agent.name] = start + delay_s
         await asyncio.sleep(start - now)
 
-    def _release_replaced(self, task_id: str) -> None:
-        """What rested for a person isn't needed any more."""
-        record = self._run.tasks.get(task_id)
-        attempt = record.attempt if record is not None else None
-        if attempt is not None and attempt.state is AttemptState.SUPERSEDED:
-            self._release(task_id, attempt.number)
-
     def _release(self, task_id: str, number: int) -> None:
-        if self._run.settings.isolation != "none":
+        if task_id not in RESERVED and self._run.settings.isolation != "none":
             self._background(self._let_go(task_id, number))
 
     async def _let_go(self, task_id: str, number: int) -> None:
@@ -334,3 +331,23 @@ class Hands:
             await self.workspaces.release(task_id, number)
         except BigtaskError as error:
             self._words.warning("the workspace of %s %d stays: %s", task_id, number, error)
+
+
+_ACTS: dict[type[e.Happened], Callable[[Hands, Any], None]] = {
+    e.WorkerSpawned: Hands.on_spawned,
+    e.WorkerResumed: Hands.on_spawned,
+    e.WorkerReported: Hands.on_reported,
+    e.WaitingRaised: Hands.on_waiting,
+    e.Answered: Hands.on_answered,
+    e.Pausing: Hands.on_pausing,
+    e.WorkerLost: Hands.on_given_up,
+    e.WorkerCancelled: Hands.on_given_up,
+    e.WorkerReopened: Hands.on_replaced,
+    e.WorkerSkipped: Hands.on_replaced,
+    e.WorkerCompleted: Hands.on_ended,
+    e.WorkerPartial: Hands.on_ended,
+    e.WorkerFailed: Hands.on_ended,
+    e.WorkerTimeout: Hands.on_ended,
+    e.WorkerCrashed: Hands.on_ended,
+}
+"""`WorkerNeedsReview` isn't among them: a person may still take the work as it is."""

@@ -7,26 +7,24 @@ nonce of its turn. Only assistant messages may come here: never tool results, us
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from bigtask.protocol.bounded_json import clipped
 from bigtask.protocol.response import Quality, Response
 
 
-@dataclass(frozen=True, kw_only=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     response: Response
 
 
-@dataclass(frozen=True, kw_only=True)
-class AskAgain:
+class AskAgain(msgspec.Struct, frozen=True, kw_only=True):
     """The session is asked again with these sentences; `asking.ask_again` writes the prompt."""
 
     errors: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class NeedsReview:
+class NeedsReview(msgspec.Struct, frozen=True, kw_only=True):
     """A person decides between `responses`: they differ, and each could be the answer."""
 
     reason: str

@@ -15,6 +15,7 @@ MARK = "·"
 _LEAST_LENGTH = 3
 
 
+@lru_cache(maxsize=16)
 def delimiter_problem(start_delimiter: str, end_delimiter: str) -> str | None:
     """A sentence saying why these two can't be used together, or None.
 
@@ -46,7 +47,9 @@ def neutralise(text: str, start_delimiter: str, end_delimiter: str) -> str:
     The result holds no delimiter, and two results beside each other don't form one either.
     Raises `InvalidInput` for delimiters that can't be used.
     """
-    tails, heads = _halves(start_delimiter, end_delimiter)
+    least, tails, heads = _halves(start_delimiter, end_delimiter)
+    if len(text) < least:
+        return text
     for delimiter in (start_delimiter, end_delimiter):
         if delimiter in text:
             text = _broken(text, delimiter)
@@ -58,14 +61,14 @@ def neutralise(text: str, start_delimiter: str, end_delimiter: str) -> str:
 
 
 @lru_cache(maxsize=16)
-def _halves(start_delimiter: str, end_delimiter: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Ends and beginnings of the delimiters that are at least half of one: of a delimiter that is split
-    between two values, at least one side holds half."""
+def _halves(start_delimiter: str, end_delimiter: str) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    """The length of the shorter half, and the ends and beginnings of the delimiters that are at least half of
+    one: of a delimiter that is split between two values, at least one side holds half."""
     check_delimiters(start_delimiter, end_delimiter)
     halves = tuple((d, (len(d) + 1) // 2) for d in (start_delimiter, end_delimiter))
     tails = tuple(d[cut:] for d, half in halves for cut in range(1, len(d) - half + 1))
     heads = tuple(d[:cut] for d, half in halves for cut in range(half, len(d)))
-    return tails, heads
+    return min(half for _, half in halves), tails, heads
 
 
 def _broken(text: str, delimiter: str) -> str:

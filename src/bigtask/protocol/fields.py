@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 from bigtask.errors import InvalidInput
 from bigtask.protocol.delimiters import check_delimiters
@@ -357,8 +359,7 @@ _NOT_IN_EXAMPLES = frozenset(
 """Fields that a good answer mostly doesn't have: an example with them would make models fill them in."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """`data` with the words read as what they mean; it is usable when `errors` is empty."""
 
     data: Mapping[str, Any]
@@ -375,7 +376,8 @@ def read_fields(phase: str, data: Any) -> Reading:
     return Reading(data=found, errors=findings.errors, warnings=findings.warnings)
 
 
-def schema(phase: str) -> dict[str, Any]:
+@lru_cache
+def schema(phase: str) -> Mapping[str, Any]:
     """JSON Schema (draft 2020-12) of a block's `data`. Raises `InvalidInput` for an unknown phase."""
     return _block(phase).schema()
 

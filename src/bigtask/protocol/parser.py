@@ -9,8 +9,7 @@ outside a block is ordinary text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from msgspec.structs import replace
 
 from bigtask.protocol.bounded_json import BLOCK_LIMIT, TOO_LONG
 from bigtask.protocol.bounded_text import Head, Tail
@@ -56,16 +55,24 @@ class ResponseParser:
         window = self._pending + piece
         found: list[Response] = []
         at = 0
-        for position, delimiter in self._delimiters(window):
-            after = position + len(delimiter)
-            if self._inside is None and delimiter == self._end:
-                self._take(window[at:after])
+        # Each delimiter is looked for from where the last one of its kind ended: looking for the same far end
+        # again from every start would be quadratic.
+        start, end = window.find(self._start), window.find(self._end)
+        while start >= 0 or end >= 0:
+            opens = end < 0 or 0 <= start < end
+            position, length = (start, len(self._start)) if opens else (end, len(self._end))
+            after = position + length
+            if self._inside is not None:
+                self._inside.add(window[at:position])
+                found.append(self._closed(self._inside, ended=not opens))
             else:
-                self._take(window[at:position])
-                if self._inside is not None:
-                    found.append(self._closed(self._inside, ended=delimiter == self._end))
-                self._inside = Head(BLOCK_LIMIT) if delimiter == self._start else None
+                self._before.add(window[at : position if opens else after])
+            self._inside = Head(BLOCK_LIMIT) if opens else None
             at = after
+            if 0 <= start < at:
+                start = window.find(self._start, at)
+            if 0 <= end < at:
+                end = window.find(self._end, at)
         # The beginning of a delimiter may stand at the end.
         keep = max(at, len(window) - self._longest + 1)
         self._take(window[at:keep])
@@ -102,37 +109,21 @@ class ResponseParser:
             block = Response(
                 quality=Quality.INVALID,
                 errors=(TOO_LONG,),
+                before_text=before,
                 raw=storable(inside.text),
             )
         else:
-            block = read_block(inside.text)
+            block = read_block(inside.text, before)
         if not ended:
             block = replace(
                 block,
                 quality=Quality.INVALID,
                 errors=(f"another block begins before this one ended with {self._end}", *block.errors),
             )
-        return replace(block, before_text=before)
+        return block
 
     def _take(self, text: str) -> None:
         (self._before if self._inside is None else self._inside).add(text)
-
-    def _delimiters(self, window: str) -> Iterator[tuple[int, str]]:
-        """All of them in order. Each is looked for from where the last one of its kind ended: looking for the
-        same far end again from every start would be quadratic."""
-        start = window.find(self._start)
-        end = window.find(self._end)
-        while start >= 0 or end >= 0:
-            if end < 0 or 0 <= start < end:
-                yield start, self._start
-                at = start + len(self._start)
-            else:
-                yield end, self._end
-                at = end + len(self._end)
-            if 0 <= start < at:
-                start = window.find(self._start, at)
-            if 0 <= end < at:
-                end = window.find(self._end, at)
 
     def _nothing(self, text: str) -> Response:
         return Response(

@@ -12,13 +12,15 @@ from bigtask.protocol.response import Quality, Response
 _KEYS = frozenset({"phase", "data", "nonce"})
 
 
-def read_block(raw: str) -> Response:
+def read_block(raw: str, before_text: str = "") -> Response:
     """`raw` is what stands between the delimiters. Mending starts here: what `read_json` refuses."""
     try:
         value = read_json(raw)
     except Unreadable as problem:
-        return Response(quality=Quality.INVALID, errors=(str(problem),), raw=storable(raw))
-    return _checked(value, raw)
+        return Response(
+            quality=Quality.INVALID, errors=(str(problem),), before_text=before_text, raw=storable(raw)
+        )
+    return _checked(value, raw, before_text)
 
 
 def read_value(phase: str, data: Any, nonce: str | None = None) -> Response:
@@ -38,11 +40,12 @@ def storable(text: str) -> str:
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def _checked(value: Any, raw: str) -> Response:
+def _checked(value: Any, raw: str, before_text: str = "") -> Response:
     if not isinstance(value, dict):
         return Response(
             quality=Quality.INVALID,
             errors=(f"the block must be one JSON object, not {clipped(value)}",),
+            before_text=before_text,
             raw=raw,
         )
     errors: list[str] = []
@@ -73,5 +76,6 @@ def _checked(value: Any, raw: str) -> Response:
         nonce=nonce,
         errors=tuple(errors),
         warnings=tuple(warnings),
+        before_text=before_text,
         raw=raw,
     )

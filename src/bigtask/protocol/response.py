@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 
 class Quality(StrEnum):
@@ -18,8 +19,7 @@ class Quality(StrEnum):
     HEURISTIC = "heuristic"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, kw_only=True):
     """A block, or the lack of one (`invalid`, with the whole text as `raw`).
 
     `phase`, `data` and `nonce` hold what could be read, also when the block is invalid. `before_text` and
@@ -30,7 +30,7 @@ class Response:
 
     quality: Quality
     phase: str | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = {}
     nonce: str | None = None
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

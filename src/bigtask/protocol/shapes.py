@@ -222,7 +222,7 @@ class Record:
                 found[name] = item
             # Models write null for "none".
             elif item is not None or known.required:
-                found[name] = known.shape.read(item, _below(path, name), findings)
+                found[name] = known.shape.read(item, f"{path}.{name}" if path else name, findings)
         for name, known in self.fields.items():
             if known.required and name not in value:
                 findings.wrong(f"{_below(path, name)} is missing: give {known.shape.words}")

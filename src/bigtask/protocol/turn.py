@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from bigtask.protocol.belief import AskAgain, Verdict, accept, believed_progress
 from bigtask.protocol.delimiters import END_DELIMITER, START_DELIMITER
@@ -62,6 +62,8 @@ class TurnReading:
         )
 
     def _keep(self, blocks: list[Response]) -> tuple[Response, ...]:
+        if not blocks:
+            return ()
         for block in blocks:
             if block.nonce != self._nonce:
                 # Only its errors are still of use, and those of the last few are enough.

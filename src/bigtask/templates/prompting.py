@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bigtask.templates.template import PromptPair, Prompts, Template
-from bigtask.templates.variables import render
+from bigtask.templates.variables import Form, form, render
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ def build_prompt(template: Template, phase: str, values: Mapping[str, Any]) -> P
     `RESPONSE_FORMAT` is the protocol's text for this phase, with its delimiters as they are.
     """
     pair = _pair(template.prompts, phase)
-    everything = {**_limits(template), **template.variables, **values}
+    everything = _everything(template, values)
     system = render(pair.system, everything)
     user = render(pair.user, everything)
     return PromptText(
@@ -40,6 +40,19 @@ def build_prompt(template: Template, phase: str, values: Mapping[str, Any]) -> P
         user=user.text,
         unknown=tuple(dict.fromkeys((*system.unknown, *user.unknown))),
     )
+
+
+def prompt_form(
+    template: Template, phase: str, values: Mapping[str, Any], *, open_names: Container[str] = ()
+) -> Form:
+    """What `build_prompt` gives as one text, but for `open_names`: they are filled in for each attempt."""
+    pair = _pair(template.prompts, phase)
+    known = {name: v for name, v in _everything(template, values).items() if name not in open_names}
+    return form("\n\n".join(part for part in (pair.system, pair.user) if part), known)
+
+
+def _everything(template: Template, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_limits(template), **template.variables, **values}
 
 
 def _pair(prompts: Prompts, phase: str) -> PromptPair:

@@ -63,7 +63,7 @@ class Analysis(_Part, frozen=True, kw_only=True):
 
 class PlanValidation(_Part, frozen=True, kw_only=True):
     min_tasks: Annotated[int, Meta(ge=1, le=1_000)] = 1
-    max_tasks: Annotated[int, Meta(ge=1, le=1_000)] = 50
+    max_tasks: Annotated[int, Meta(ge=1, le=10_000)] = 50
     require_scope: bool = False
     require_dependencies: bool = False
 

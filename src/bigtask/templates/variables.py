@@ -65,16 +65,51 @@ def render(text: str, values: Mapping[str, Any]) -> Rendered:
     )
 
 
+@dataclass(frozen=True)
+class Form:
+    """A text with some of its names filled in for good. `names` are those that stay open, `texts` what is
+    around them: one more."""
+
+    texts: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @property
+    def beginning(self) -> str:
+        """What every filling of the form begins with."""
+        return self.texts[0]
+
+    def fill(self, values: Mapping[str, str]) -> str:
+        """`values` as they are to be printed. A name without one stays as it is."""
+        parts = list(self.texts)
+        for place, name in enumerate(self.names):
+            value = values.get(name)
+            parts[place] += f"{{{name}}}" if value is None else value
+        return "".join(parts)
+
+
+def form(text: str, values: Mapping[str, Any]) -> Form:
+    """The text with what `values` has filled in, and the other names open."""
+    first, *rest = _NAME.split(text)
+    texts, open_names = [first], []
+    for name, following in zip(rest[::2], rest[1::2], strict=True):
+        if name in values:
+            texts[-1] += printed(values[name]) + following
+        else:
+            open_names.append(name)
+            texts.append(following)
+    return Form(tuple(texts), tuple(open_names))
+
+
 def printed(value: Any) -> str:
     """A value as a prompt shows it: booleans as yes or no, lists joined by `, `, objects as JSON, None as
     nothing."""
+    if isinstance(value, str):
+        return value
     match value:
         case None:
             return ""
         case bool():
             return "yes" if value else "no"
-        case str():
-            return value
         case list() | tuple():
             return ", ".join(printed(item) for item in value)
         case Mapping():
