@@ -35,13 +35,16 @@ def move_task(run: Run, record: TaskRecord, state: TaskState, *, by: str = "") -
         return
     was_met, was_half_done = record.met, record.half_done
     record.state, record.by = state, by
-    _tell_dependents(run, id, missing=was_met - record.met, half_met=record.half_done - was_half_done)
+    waiting = run.dependents.get(id)
+    if waiting:
+        missing, half_met = was_met - record.met, record.half_done - was_half_done
+        _tell_dependents(run, waiting, missing=missing, half_met=half_met)
 
 
-def _tell_dependents(run: Run, id: str, *, missing: int, half_met: int) -> None:
+def _tell_dependents(run: Run, ids: list[str], *, missing: int, half_met: int) -> None:
     if not missing and not half_met:
         return
-    for dependent in run.dependents.get(id, ()):
+    for dependent in ids:
         other = run.tasks[dependent]
         other.missing += missing
         other.half_met += half_met

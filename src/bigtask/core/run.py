@@ -11,7 +11,6 @@ from bigtask.core.plan import Area
 from bigtask.core.queue import Rank, ReadyQueue
 from bigtask.core.states import LIVE, AttemptState, Outcome, Phase, TaskState
 from bigtask.core.values import (
-    RESERVED,
     CheckResult,
     Estimate,
     Evidence,
@@ -168,7 +167,8 @@ class Run:
 
     def record(self, id: str) -> TaskRecord | None:
         """Of a planned task, or of a reserved one that has been tried."""
-        return self.reserved.get(id) if id in RESERVED else self.tasks.get(id)
+        record = self.tasks.get(id)
+        return record if record is not None else self.reserved.get(id)
 
     def all_records(self) -> Iterator[TaskRecord]:
         yield from self.reserved.values()

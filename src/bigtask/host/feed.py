@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from itertools import islice
 
 from bigtask.core.events import Event
 from bigtask.host.log import RunLog
@@ -55,6 +56,7 @@ class Feed:
 
     async def _since(self, after: int) -> Sequence[Event]:
         if self._tail and self._tail[0].seq <= after + 1:
-            return [event for event in self._tail if event.seq > after]
+            newest_first = islice(reversed(self._tail), self._seq - after)
+            return list(newest_first)[::-1]
         found = await self._log.read(after, _PAGE)
         return [event for event in found if event.seq <= self._seq]

@@ -18,7 +18,7 @@ from bigtask.agents.protocol import Agent, Opening
 from bigtask.core import events as e
 from bigtask.core import observations as o
 from bigtask.core.phases.intake import includes_changes
-from bigtask.core.run import Run
+from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.states import AttemptState
 from bigtask.core.values import AGGREGATION, RESERVED, VERIFICATION, CheckResult
 from bigtask.errors import BigtaskError, NotFound
@@ -50,6 +50,7 @@ _OVER = frozenset(
 @dataclass(slots=True)
 class _AtWork:
     attempt: int
+    agent: str
     task: asyncio.Task[None]
     controls: Controls
 
@@ -123,9 +124,12 @@ class Hands:
             act(self, happened)
 
     def on_spawned(self, happened: e.WorkerSpawned | e.WorkerResumed) -> None:
-        id, number = happened.task_id, happened.attempt
-        controls = Controls(self._briefer.timeout_ms(id) / 1000)
-        self._at_work[id] = _AtWork(number, self._background(self._attempt(id, number, controls)), controls)
+        record = self._run.record(happened.task_id)
+        assert record is not None
+        attempt = record.attempts[happened.attempt - 1]
+        controls = Controls(self._briefer.timeout_ms(happened.task_id) / 1000)
+        task = self.group.create_task(self._attempt(record, attempt, controls))
+        self._at_work[happened.task_id] = _AtWork(attempt.number, attempt.agent, task, controls)
 
     def on_reported(self, happened: e.WorkerReported) -> None:
         if (
@@ -181,13 +185,13 @@ class Hands:
 
     def stop(self) -> None:
         """Ends every session here; what they were doing is found lost by the next holder."""
-        for task in self._tasks:
+        for task in (*self._tasks, *(at_work.task for at_work in self._at_work.values())):
             task.cancel()
 
     def interrupt(self, task_id: str) -> None:
         """The attempt ends its turn at the next safe point, where its agent can; else it is left to end."""
         at_work = self._at_work.get(task_id)
-        if at_work is not None and self._agent(task_id).traits.can_interrupt:
+        if at_work is not None and self._agent(at_work.agent).traits.can_interrupt:
             self._background(at_work.controls.interrupt())
 
     async def say(self, task_id: str, text: str) -> bool:
@@ -216,24 +220,18 @@ class Hands:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _agent(self, task_id: str) -> Agent:
-        record = self._run.record(task_id)
-        assert record is not None
-        assert record.attempt is not None
+    def _agent(self, name: str) -> Agent:
         try:
-            return self._agents[record.attempt.agent]
+            return self._agents[name]
         except KeyError:
             known = ", ".join(self._agents)
-            raise NotFound(f"there is no agent {record.attempt.agent!r}: choose one of {known}") from None
+            raise NotFound(f"there is no agent {name!r}: choose one of {known}") from None
 
-    async def _attempt(self, task_id: str, number: int, controls: Controls) -> None:
-        record = self._run.record(task_id)
-        assert record is not None
-        assert record.attempt is not None
-        goes_on = record.attempt.session_id is not None
-        transcript = self._transcripts.open(task_id, number, goes_on=goes_on)
+    async def _attempt(self, record: TaskRecord, attempt: Attempt, controls: Controls) -> None:
+        task_id, number = record.task.id, attempt.number
+        transcript = self._transcripts.open(task_id, number, goes_on=attempt.session_id is not None)
         try:
-            self.tell(await self._carry_out(task_id, number, controls, transcript))
+            self.tell(await self._carry_out(record, attempt, controls, transcript))
         except BigtaskError as error:
             self.tell(o.Failed(task_id=task_id, attempt=number, reason=str(error)))
         finally:
@@ -243,29 +241,27 @@ class Hands:
                 del self._at_work[task_id]
 
     async def _carry_out(
-        self, task_id: str, number: int, controls: Controls, transcript: Transcript
+        self, record: TaskRecord, attempt: Attempt, controls: Controls, transcript: Transcript
     ) -> o.Ended:
-        agent = self._agent(task_id)
-        record = self._run.record(task_id)
-        assert record is not None
-        assert record.attempt is not None
-        workspace = await self._workspace(task_id, number, resumed=record.attempt.session_id is not None)
+        task, number, settings = record.task, attempt.number, self._run.settings
+        agent = self._agent(attempt.agent)
+        workspace = await self._workspace(task.id, number, resumed=attempt.session_id is not None)
         await self._pace(agent)
-        merged = await self._merged(task_id, number, workspace)
-        briefing = self._briefer.brief(task_id, number, merged=merged)
+        merged = await self._merged(task.id, number, workspace)
+        briefing = self._briefer.brief(task.id, number, merged=merged)
         opening = Opening(
-            name=record.attempt.session_name,
+            name=attempt.session_name,
             cwd=workspace.path,
             env={**self._env, "TMPDIR": str(workspace.tmp)},
             read_only=briefing.read_only,
-            permission_mode=self._run.settings.permission_mode,
-            model=record.task.model or self._run.settings.model,
-            effort=self._run.settings.effort,
-            resume=record.attempt.session_id,
+            permission_mode=settings.permission_mode,
+            model=task.model or settings.model,
+            effort=settings.effort,
+            resume=attempt.session_id,
         )
-        self._words.info("%s attempt %d starts with %s", task_id, number, agent.name)
-        attempt = AttemptRun(briefing, agent, opening, transcript, controls, self.tell)
-        return await attempt.carry_out(branch=workspace.branch or None)
+        self._words.info("%s attempt %d starts with %s", task.id, number, agent.name)
+        carried_out = AttemptRun(briefing, agent, opening, transcript, controls, self.tell)
+        return await carried_out.carry_out(branch=workspace.branch or None)
 
     async def _merged(self, task_id: str, number: int, workspace: Workspace) -> str:
         """For the phases after the work: what it came to. Verification's commands run first."""

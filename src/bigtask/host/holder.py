@@ -17,6 +17,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from bigtask.core import ledger
@@ -159,12 +160,12 @@ class Holder:
 
     async def _wait(self) -> None:
         due = None if self._idle else wakes_at(self.run)
-        delay = None if due is None else max(due - self._now(), 0) / 1000
-        try:
-            async with asyncio.timeout(delay):
-                await self._arrived.wait()
-        except TimeoutError:
-            return
+        if due is None:
+            await self._arrived.wait()
+        else:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(due - self._now(), 0) / 1000):
+                    await self._arrived.wait()
         self._arrived.clear()
 
     async def _turn(self) -> None:

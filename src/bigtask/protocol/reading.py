@@ -49,9 +49,8 @@ def _checked(value: Any, raw: str, before_text: str = "") -> Response:
             raw=raw,
         )
     errors: list[str] = []
-    warnings = [
-        f'{clipped(key)} beside "phase" isn\'t known: it is ignored' for key in value if key not in _KEYS
-    ]
+    unknown = [] if value.keys() <= _KEYS else [key for key in value if key not in _KEYS]
+    warnings = [f'{clipped(key)} beside "phase" isn\'t known: it is ignored' for key in unknown]
     nonce = value.get("nonce")
     if "nonce" in value and not isinstance(nonce, str):
         errors.append(f"nonce must be text, not {clipped(nonce)}")

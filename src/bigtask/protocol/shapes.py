@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 from bigtask.protocol.bounded_json import clipped
@@ -211,6 +212,10 @@ class Record:
     def words(self) -> str:
         return f"an object ({self.called})"
 
+    @cached_property
+    def _required(self) -> tuple[str, ...]:
+        return tuple(name for name, known in self.fields.items() if known.required)
+
     def read(self, value: Any, path: str, findings: Findings) -> Any:
         if not isinstance(value, dict):
             return _mismatch(self, value, path, findings)
@@ -223,9 +228,10 @@ class Record:
             # Models write null for "none".
             elif item is not None or known.required:
                 found[name] = known.shape.read(item, f"{path}.{name}" if path else name, findings)
-        for name, known in self.fields.items():
-            if known.required and name not in value:
-                findings.wrong(f"{_below(path, name)} is missing: give {known.shape.words}")
+        for name in self._required:
+            if name not in value:
+                words = self.fields[name].shape.words
+                findings.wrong(f"{_below(path, name)} is missing: give {words}")
         for condition in self.conditions:
             if found.get(condition.field) == condition.value and condition.needed not in found:
                 findings.wrong(
@@ -241,7 +247,7 @@ class Record:
                 name: {**known.shape.schema(), "description": known.about}
                 for name, known in self.fields.items()
             },
-            "required": [name for name, known in self.fields.items() if known.required],
+            "required": list(self._required),
         }
         if self.conditions:
             found["allOf"] = [

@@ -80,10 +80,11 @@ class Form:
 
     def fill(self, values: Mapping[str, str]) -> str:
         """`values` as they are to be printed. A name without one stays as it is."""
-        parts = list(self.texts)
-        for place, name in enumerate(self.names):
+        parts = [self.texts[0]]
+        for name, text in zip(self.names, self.texts[1:], strict=True):
             value = values.get(name)
-            parts[place] += f"{{{name}}}" if value is None else value
+            parts.append(f"{{{name}}}" if value is None else value)
+            parts.append(text)
         return "".join(parts)
 
 
