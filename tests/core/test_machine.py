@@ -256,5 +256,5 @@ class Life(RuleBasedStateMachine):
             require_same(self.world.run, refolded(self.world.events))
 
 
-Life.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+Life.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
 TestLife = Life.TestCase

@@ -181,7 +181,7 @@ TEXTS = st.lists(PIECES | st.text(max_size=8), max_size=24).map("".join)
 
 
 @given(text=TEXTS, data=st.data())
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_results_do_not_depend_on_where_the_stream_was_cut(text: str, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))
     pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
@@ -191,7 +191,7 @@ def test_results_do_not_depend_on_where_the_stream_was_cut(text: str, data: st.D
 
 
 @given(text=st.text('ab<>{}"[]SE', max_size=60), data=st.data())
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_overlapping_delimiters_do_not_depend_on_the_cut_either(text: str, data: st.DataObject) -> None:
     start, end = data.draw(
         st.sampled_from([("aba", "bab"), ("aab", "bba"), ("<<S", "S<E>>"), ("SSS", "EEE")])
@@ -200,7 +200,6 @@ def test_overlapping_delimiters_do_not_depend_on_the_cut_either(text: str, data:
 
 
 @given(text=TEXTS)
-@settings(deadline=None)
 def test_one_call_and_a_stream_find_the_same_blocks(text: str) -> None:
     found = ResponseParser().parse_all(text)
     assert [block.raw for block in found] == [block.raw for block in streamed(ResponseParser(), [text])]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bigtask.errors import InvalidTemplate, NotFound
@@ -28,7 +28,6 @@ def merge_patch(target: object, patch: object) -> object:
     return target
 
 
-@settings(deadline=None)
 @given(parent=OBJECTS, child=OBJECTS)
 def test_a_child_is_a_merge_patch_of_its_parent(parent: dict, child: dict) -> None:
     parent = merge({}, parent)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bigtask.templates.variables import BUILT_IN, names, render
@@ -53,7 +53,6 @@ def test_a_value_is_never_scanned_again() -> None:
     assert "/secret" in scanned_twice, "the mutant that scans twice would have been let through"
 
 
-@settings(deadline=None)
 @given(values=st.dictionaries(st.sampled_from(["A", "B", "C"]), st.text(alphabet="{}ABC_ ", max_size=8)))
 def test_the_result_is_the_pieces_between_names_and_their_values(values: dict[str, str]) -> None:
     expected = "".join(values.get(name, f"{{{name}}}") + "|" for name in "ABC")

@@ -95,16 +95,22 @@ class Unusable(Ended):
     """The end of what it said last."""
 
 
-class Failed(Ended):
+class Fell(Ended):
+    """The attempt came to nothing; `reason` is a sentence for people."""
+
     reason: str
 
 
-class TimedOut(Ended):
-    reason: str
+class Failed(Fell):
+    """The agent said so, or it couldn't be begun."""
 
 
-class Crashed(Ended):
-    reason: str
+class TimedOut(Fell):
+    """It had no active time left."""
+
+
+class Crashed(Fell):
+    """Its session ended in the middle of a turn."""
 
 
 class Interrupted(Ended):
@@ -187,17 +193,14 @@ def _ended(run: Run, record: TaskRecord, seen: Ended | Refused, jitter: float) -
     if isinstance(seen, Reported):
         return reported(run, record, seen, jitter)
     who: dict[str, Any] = {"task_id": seen.task_id, "attempt": seen.attempt}
-    match seen:
-        case Unusable():
-            return _unusable(run, seen, who)
-        case Failed() | TimedOut() | Crashed():
-            kind = _FALLS[type(seen)]
-            end = kind(**who, reason=seen.reason, usage=seen.usage, tools=seen.tools)
-            return (end, *_after_fall(run, record, jitter))
-        case Refused():
-            return (e.WorkerFailed(**who, reason=seen.reason), *_after_fall(run, record, jitter))
-        case _:
-            raise AssertionError(f"nothing says what {type(seen).__name__} means")
+    if isinstance(seen, Unusable):
+        return _unusable(run, seen, who)
+    if isinstance(seen, Refused):
+        end: e.AttemptEnded = e.WorkerFailed(**who, reason=seen.reason)
+    else:
+        assert isinstance(seen, Fell)
+        end = _FALLS[type(seen)](**who, reason=seen.reason, usage=seen.usage, tools=seen.tools)
+    return (end, *_after_fall(run, record, jitter))
 
 
 def _noticed(run: Run, record: TaskRecord, seen: Observation) -> tuple[e.Happened, ...]:
