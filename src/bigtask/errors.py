@@ -14,6 +14,7 @@ BigtaskError
 │   ├── SequenceTaken    somebody else appended first: this holder is no longer the holder
 │   ├── StoreFull        the disk is full; nothing was written
 │   └── NewerSchema      the log was written by a newer bigtask
+├── HolderGone           whoever carried the run out ended or let go of it before it had answered
 └── RunBusy              another process carries the run out; says which
 
 Every message is one sentence that says what to do next. A bug is any other exception.
@@ -103,6 +104,10 @@ class StoreFull(StoreError):
 
 class NewerSchema(StoreError):
     pass
+
+
+class HolderGone(BigtaskError):
+    """Whether it did what was asked isn't known: a command with a name may be asked again."""
 
 
 class RunBusy(BigtaskError):

@@ -38,11 +38,11 @@ from bigtask.core.events import Cancelled, Completed, Errored, Event
 from bigtask.core.ledger import counts
 from bigtask.core.run import Run
 from bigtask.core.view import RunView, WorkerView
-from bigtask.errors import Conflict, InvalidInput, NotFound
+from bigtask.errors import Conflict, HolderGone, InvalidInput, NotFound
 from bigtask.host import access, creation, removal
 from bigtask.host.creation import Options
 from bigtask.host.home import Home, RunFolder
-from bigtask.host.link import LocalLink, RunLink
+from bigtask.host.link import LocalLink, RunLink, named
 from bigtask.host.transcript_folder import TranscriptFolder
 from bigtask.protocol.parser import ResponseParser
 from bigtask.sink import log
@@ -144,6 +144,26 @@ class OrchestratorModule:
             carried.task = asyncio.create_task(self._carry(folder, carried), name=f"link to {folder.id}")
         return await asyncio.shield(carried.link)
 
+    async def ask(self, run_id: str, command: AnyCommand) -> int:
+        """Returns the sequence number by which it is done. Where a holder ends before it has answered, the
+        next one is asked, which may be this process."""
+        wanted = named(command)
+        while True:
+            link = await self.link(run_id)
+            try:
+                return await link.ask(wanted)
+            except HolderGone:
+                await self._let_go(run_id)
+
+    async def _let_go(self, run_id: str) -> None:
+        """Raises what ended it."""
+        carried = self._carried.pop(self.home.find(run_id).id, None)
+        if carried is not None and carried.task is not None:
+            carried.enough.set()
+            await carried.task
+            if carried.error is not None:
+                raise carried.error
+
     async def _carry(self, folder: RunFolder, carried: _Carried) -> None:
         """Opened, used and closed in one task; one run's trouble is no other run's."""
         try:
@@ -152,10 +172,11 @@ class OrchestratorModule:
                 pump = asyncio.create_task(self._pump(folder.id, link))
                 await carried.enough.wait()
                 pump.cancel()
-                with suppress(asyncio.CancelledError):
+                with suppress(asyncio.CancelledError, HolderGone):
                     await pump
         except Exception as error:  # noqa: BLE001 - the edge: it is told to whoever waits, and logged
             log("OrchestratorModule").error("run %s: %s", folder.id, error)
+            carried.error = error
             if not carried.link.done():
                 carried.link.set_exception(error)
         finally:
@@ -184,6 +205,7 @@ class _Carried:
         self.enough = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         self.over = False
+        self.error: Exception | None = None
 
 
 class OrchestratorManager:
@@ -305,7 +327,7 @@ class OrchestratorManager:
         return found
 
     async def _ask(self, run_id: str, command: AnyCommand) -> RunView:
-        await (await self._module.link(run_id)).ask(command)
+        await self._module.ask(run_id, command)
         return await self.get(run_id)
 
 
@@ -356,7 +378,7 @@ class WorkerManager:
         return counts(await self._module.run(run_id))
 
     async def _ask(self, run_id: str, task_id: str, command: AnyCommand) -> WorkerView:
-        await (await self._module.link(run_id)).ask(command)
+        await self._module.ask(run_id, command)
         return await self.get(run_id, task_id)
 
 

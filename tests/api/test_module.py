@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from bigtask.errors import Conflict, InvalidInput, NotFound, StaleRevision, Stor
 from bigtask.host.log import SqliteLog
 
 pytestmark = pytest.mark.integration
+
+HOLDER = Path(__file__).parents[1] / "host" / "second.py"
+"""Another process, as another terminal would be."""
 
 TASKS = [
     {"id": "left", "title": "Left", "description": "d"},
@@ -50,6 +54,30 @@ def module(tmp_path: Path, script: dict[str, object] | None = None) -> Orchestra
 
 def step(when: dict[str, object], **played: object) -> dict[str, object]:
     return {"turns": [{"when": when, "steps": [played]}]}
+
+
+async def test_when_the_holder_of_a_run_is_killed_the_module_goes_on_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "script.json"
+    waits = step({"phase": "workerExecution"}, do="delay", seconds=600)
+    file.write_text(json.dumps({"tasks": TASKS, **waits}))
+    async with module(tmp_path) as bigtask:
+        run = await bigtask.orchestrators.create(
+            template_id="_default",
+            cwd=project(tmp_path),
+            message="Do it",
+            options=Options(agent=f"scripted:{file}", yes=True),
+        )
+        argv = [sys.executable, str(HOLDER), str(bigtask.home.find(run.id).path), "hold"]
+        holder = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
+        try:
+            assert holder.stdout is not None
+            assert json.loads(await holder.stdout.readline()) == {"held": True}
+            assert (await bigtask.orchestrators.pause(run.id)).status == "paused"
+        finally:
+            holder.kill()
+            await holder.communicate()
+        assert (await bigtask.orchestrators.cancel(run.id)).status == "cancelled"
+        assert (await bigtask.orchestrators.get(run.id)).outcome == "cancelled"
 
 
 async def test_a_run_goes_from_created_to_complete_and_into_the_branch(tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ import msgspec
 
 from bigtask.agents.table import AgentTable
 from bigtask.core.commands import AnyCommand, Start
-from bigtask.errors import BigtaskError
+from bigtask.errors import BigtaskError, HolderGone
 from bigtask.host.access import attach, hold
 from bigtask.host.home import RunFolder
-from bigtask.host.link import HolderGone, RunLink
+from bigtask.host.link import RunLink
 
 WHO = "another terminal"
 

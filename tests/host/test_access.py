@@ -21,10 +21,9 @@ from bigtask.core.commands import EditPlan, Start
 from bigtask.core.edits import AddTask
 from bigtask.core.states import Outcome
 from bigtask.core.values import Task
-from bigtask.errors import Conflict, NotFound, RunBusy, StaleRevision
+from bigtask.errors import Conflict, HolderGone, NotFound, RunBusy, StaleRevision
 from bigtask.host.access import hold, read
 from bigtask.host.home import RunFolder
-from bigtask.host.link import HolderGone
 from bigtask.host.socket import SocketLink
 from projects import ENV
 

@@ -15,7 +15,7 @@ from bigtask.core.evolve import fold
 from bigtask.core.ledger import ledger
 from bigtask.core.states import Outcome, TaskState, WaitingKind
 from bigtask.core.values import Report
-from bigtask.errors import Conflict, InvalidInput, NotFound, SequenceTaken, StoreFull
+from bigtask.errors import Conflict, HolderGone, InvalidInput, NotFound, SequenceTaken, StoreFull
 from bigtask.host.access import hold, read
 from bigtask.host.link import LocalLink
 from bigtask.host.log import MemoryLog
@@ -164,7 +164,7 @@ async def test_a_holder_can_be_closed_while_the_disk_is_full(stage: Stage) -> No
             asking = asyncio.ensure_future(holder.ask(Start()))
             await log.refused.wait()
             holder.close()
-            with pytest.raises(Conflict, match="isn't carried out here any more"):
+            with pytest.raises(HolderGone, match="isn't carried out here any more"):
                 await asking
 
     async with asyncio.timeout(10):
@@ -183,9 +183,9 @@ async def test_a_holder_that_finds_anothers_events_ends_and_tells_who_asked(stag
             await holder.ask(Start())
             await until(LocalLink(holder), lambda e: e.type == "worker:started" and e.data.task_id == "one")
             log.events.append(Event(log.events[-1].seq + 1, 0, log.events[-1].data))
-            with pytest.raises(Conflict, match="isn't carried out here any more"):
+            with pytest.raises(HolderGone, match="isn't carried out here any more"):
                 await holder.ask(Pause())
-            with pytest.raises(Conflict, match="isn't carried out here any more"):
+            with pytest.raises(HolderGone, match="isn't carried out here any more"):
                 await holder.ask(Pause())
 
     with pytest.raises(SequenceTaken, match="another process wrote to it"):

@@ -28,11 +28,11 @@ from bigtask.agents.table import AgentTable
 from bigtask.core.commands import AnyCommand, EditPlan, SkipTask, Start
 from bigtask.core.edits import SetTask
 from bigtask.core.events import Event
-from bigtask.errors import StoreFull
+from bigtask.errors import HolderGone, StoreFull
 from bigtask.host.access import hold, read
 from bigtask.host.holder import Holder
 from bigtask.host.home import Home, RunFolder
-from bigtask.host.link import HolderGone, LocalLink
+from bigtask.host.link import LocalLink
 from bigtask.host.log import read_closed
 from bigtask.host.socket import SocketLink
 from host.stage import ANSWERS, until, until_waiting

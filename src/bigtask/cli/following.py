@@ -10,9 +10,10 @@ from bigtask.core.commands import AnyCommand
 from bigtask.core.events import Event
 from bigtask.core.evolve import begin, evolve
 from bigtask.core.run import Run
+from bigtask.errors import HolderGone
 from bigtask.host.access import attach
 from bigtask.host.home import RunFolder
-from bigtask.host.link import HolderGone, RunLink
+from bigtask.host.link import RunLink, named
 
 
 class Watcher(Protocol):
@@ -36,6 +37,7 @@ class Following:
         self._agents = agents
         self._watcher = watcher
         self._who = who
+        self._first: AnyCommand | None = None
         self._asked: int | None = None
 
     @property
@@ -70,8 +72,13 @@ class Following:
         assert self.run is not None
         self._watcher.attached(self.run, held_here=link.held_here, again=again)
         if self._asked is None:
-            command = first(self.run)
-            self._asked = self.run.seq if command is None else await link.ask(command)
+            command = self._first or first(self.run)
+            if command is not None:
+                # Asked again under its name, if this holder dies as well before it has answered.
+                self._first = named(command)
+                self._asked = await link.ask(self._first)
+            else:
+                self._asked = self.run.seq
             if not stay and not link.held_here:
                 await self._catch_up(link, fresh=True)
                 return True

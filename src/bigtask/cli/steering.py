@@ -9,9 +9,10 @@ from bigtask.cli.frame import Frame
 from bigtask.cli.reading import linked
 from bigtask.core.commands import AnyCommand
 from bigtask.core.run import Run
+from bigtask.errors import HolderGone
 from bigtask.host import access
 from bigtask.host.home import RunFolder
-from bigtask.host.link import HolderGone, RunLink, named
+from bigtask.host.link import RunLink, named
 
 T = TypeVar("T")
 

@@ -13,12 +13,12 @@ from bigtask.agents.table import AgentTable
 from bigtask.core.events import Event
 from bigtask.core.evolve import fold
 from bigtask.core.run import Run
-from bigtask.errors import BigtaskError, RunBusy, StoreError
+from bigtask.errors import BigtaskError, HolderGone, RunBusy, StoreError
 from bigtask.host.faults import watch_from
 from bigtask.host.hands import Hands
 from bigtask.host.holder import Holder
 from bigtask.host.home import RunFolder
-from bigtask.host.link import HolderGone, LocalLink, RunLink
+from bigtask.host.link import LocalLink, RunLink
 from bigtask.host.lock import Lock, holder_of, reading
 from bigtask.host.log import SqliteLog, read_closed
 from bigtask.host.log_file import looking

@@ -28,7 +28,7 @@ from bigtask.core.evolve import evolve
 from bigtask.core.observations import Observation, observe
 from bigtask.core.recovery import recover, to_integrate
 from bigtask.core.run import Run
-from bigtask.errors import BigtaskError, Conflict, StoreError, StoreFull
+from bigtask.errors import BigtaskError, HolderGone, StoreError, StoreFull
 from bigtask.host.feed import Feed
 from bigtask.host.hands import Hands
 from bigtask.host.log import RunLog
@@ -63,7 +63,7 @@ class Recorded:
 
 def _refuse(item: _Asked | Recorded | Observation) -> None:
     if not isinstance(item, Observation) and not item.done.done():
-        item.done.set_exception(Conflict("the run isn't carried out here any more: ask again"))
+        item.done.set_exception(HolderGone("the run isn't carried out here any more: ask again"))
 
 
 class Holder:

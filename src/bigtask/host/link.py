@@ -15,13 +15,9 @@ import msgspec
 from bigtask.core.commands import AnyCommand
 from bigtask.core.events import Event, Merged
 from bigtask.core.run import Run
-from bigtask.errors import BigtaskError, Conflict
+from bigtask.errors import Conflict
 from bigtask.host.holder import Holder
 from bigtask.workspaces.run_workspaces import RunWorkspaces
-
-
-class HolderGone(BigtaskError):
-    """The process that held the run ended while we were talking with it."""
 
 
 def named(command: AnyCommand) -> AnyCommand:

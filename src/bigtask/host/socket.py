@@ -24,9 +24,9 @@ import msgspec
 from bigtask import errors
 from bigtask.core.commands import AnyCommand
 from bigtask.core.events import Event, decode, encode
-from bigtask.errors import BigtaskError, InvalidInput, RunBusy
+from bigtask.errors import BigtaskError, HolderGone, InvalidInput, RunBusy
 from bigtask.host.holder import Holder
-from bigtask.host.link import HolderGone, LocalLink, named
+from bigtask.host.link import LocalLink, named
 
 _LONGEST_LINE = 8 * 1024 * 1024
 _PATH_LIMIT = 100
@@ -205,7 +205,14 @@ class SocketLink:
 
 
 _ERRORS: dict[str, type[BigtaskError]] = {
-    kind.__name__: kind for kind in (errors.InvalidInput, errors.NotFound, errors.Forbidden, errors.Conflict)
+    kind.__name__: kind
+    for kind in (
+        errors.InvalidInput,
+        errors.NotFound,
+        errors.Forbidden,
+        errors.Conflict,
+        errors.HolderGone,
+    )
 }
 
 
