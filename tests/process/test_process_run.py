@@ -39,12 +39,12 @@ async def test_output_is_whole_although_the_exit_may_be_seen_first(tmp_path):
         assert len(done.stdout) == 60000
 
 
-async def test_a_slow_program_and_its_children_are_ended(tmp_path, gone):
+async def test_a_slow_program_and_its_children_are_ended(tmp_path, gone, until):
     script = "trap '' TERM; sleep 600 & echo $!; wait; sleep 600"
     done = await run(["sh", "-c", script], cwd=tmp_path, env=minimal_env(), timeout_s=0.3)
     assert done.timed_out
     assert done.status < 0
-    assert gone(int(done.stdout))
+    await until(lambda: gone(int(done.stdout)))
 
 
 async def test_cancelling_ends_the_program(tmp_path, gone, until):
@@ -54,7 +54,7 @@ async def test_cancelling_ends_the_program(tmp_path, gone, until):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert gone(int((tmp_path / "pid").read_text()))
+    await until(lambda: gone(int((tmp_path / "pid").read_text())))
 
 
 async def test_a_second_cancelling_ends_it_as_well(tmp_path, gone, until):
