@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 
 import pytest
 
@@ -96,8 +95,7 @@ def test_a_name_that_is_everybodys_is_left_but_for_who_decided(user: str) -> Non
         "/home/",
     ],
 )
+@pytest.mark.timeout(60)
 def test_no_text_takes_long(piece: str) -> None:
-    text = piece * (400_000 // len(piece))
-    began = time.process_time()
-    redaction().text(text)
-    assert time.process_time() - began < 3
+    """A pattern that looks again at what it has seen would take minutes."""
+    redaction().text(piece * (400_000 // len(piece)))
