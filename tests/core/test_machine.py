@@ -24,7 +24,9 @@ from bigtask.core.values import (
     Usage,
 )
 from bigtask.errors import BigtaskError
+from bigtask.host.snapshot import decoded, encoded
 from core.world import World, phases, queued, refolded, require_consistent, require_same, written
+from promises.scale import FULL
 
 IDS = ("a", "b", "c", "d", "e")
 ids = st.sampled_from((*IDS, *RESERVED, "nobody"))
@@ -231,11 +233,11 @@ class Life(RuleBasedStateMachine):
     def wait(self, ms):
         self.world.pass_time(ms)
 
-    @rule()
-    def crash(self):
-        """Another process takes the run up from its log."""
+    @rule(snapshot=st.booleans())
+    def crash(self, snapshot):
+        """Another process takes the run up from its log, or from a snapshot."""
         world = self.world
-        world.run = refolded(world.events)
+        world.run = decoded(encoded(world.run)) if snapshot else refolded(world.events)
         world.record(*recover(world.run, resumable=("patient",)))
         world.settle()
 
@@ -256,5 +258,5 @@ class Life(RuleBasedStateMachine):
             require_same(self.world.run, refolded(self.world.events))
 
 
-Life.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
+Life.TestCase.settings = settings(max_examples=2_000 if FULL else 100, stateful_step_count=40)
 TestLife = Life.TestCase
