@@ -19,6 +19,7 @@ NUMBER_LIMIT = 64
 """Characters of one number."""
 
 _WHOLE_LIMIT = 2**63
+_NESTED = (dict, list)
 
 
 class Unreadable(ValueError):
@@ -45,28 +46,42 @@ def read_json(text: str) -> Any:
     except RecursionError as deep:
         raise _too_deep() from deep
     # Only an escape can give half of a character, and only so many brackets that depth.
-    if "\\u" in text or text.count("{") + text.count("[") > DEPTH_LIMIT:
+    if "\\u" in text:
         check_value(value)
+    elif text.count("{") + text.count("[") > DEPTH_LIMIT:
+        _check_depth(value)
     return value
 
 
 def check_value(value: Any) -> None:
     """Raises `Unreadable` for a decoded value that no text within the bounds could have given."""
-    pending = [(value, 1)]
+    _check_depth(value)
+    pending = [value]
     while pending:
-        item, depth = pending.pop()
+        item = pending.pop()
         if isinstance(item, str):
             _check_text(item)
         elif isinstance(item, float) and not math.isfinite(item):
             _constant(str(item))
-        elif isinstance(item, dict | list):
-            if depth > DEPTH_LIMIT:
-                raise _too_deep()
-            if isinstance(item, dict):
-                for key in item:
-                    _check_text(key)
-            children = item.values() if isinstance(item, dict) else item
-            pending.extend((child, depth + 1) for child in children)
+        elif isinstance(item, dict):
+            pending.extend(item)
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+
+
+def _check_depth(value: Any) -> None:
+    level = [value] if isinstance(value, _NESTED) else []
+    for _ in range(DEPTH_LIMIT):
+        level = [
+            child
+            for item in level
+            for child in (item.values() if isinstance(item, dict) else item)
+            if isinstance(child, _NESTED)
+        ]
+        if not level:
+            return
+    raise _too_deep()
 
 
 def _check_text(text: str) -> None:
