@@ -9,7 +9,7 @@ import pytest
 from bigtask.core import commands as c
 from bigtask.core import observations as o
 from bigtask.core.values import Task
-from bigtask.errors import Conflict
+from bigtask.errors import Conflict, HolderGone
 from core.world import World, started, task
 
 from . import mutants
@@ -65,7 +65,7 @@ def test_whoever_asked_is_answered_where_the_rules_themselves_fail() -> None:
         carrying = asyncio.create_task(life.holder.carry_out())
         await asyncio.wait([asking], timeout=600)
         assert asking.done()
-        assert isinstance(asking.exception(), Conflict)
+        assert isinstance(asking.exception(), HolderGone)
         await asyncio.wait([carrying])
         assert carrying.exception() is not None
 
