@@ -6,11 +6,12 @@ what keeps a request, a file name or an agent's output from reaching other value
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 _NAME = re.compile(r"\{([A-Z_][A-Z0-9_]*)\}")
 
@@ -114,6 +115,6 @@ def printed(value: Any) -> str:
         case list() | tuple():
             return ", ".join(printed(item) for item in value)
         case Mapping():
-            return json.dumps(value, ensure_ascii=False)
+            return msgspec.json.encode(value).decode()
         case _:
             return str(value)
