@@ -60,10 +60,8 @@ def names(text: str) -> tuple[str, ...]:
 
 def render(text: str, values: Mapping[str, Any]) -> Rendered:
     """One pass over the text. A name without a value stays as it is and is reported."""
-    return Rendered(
-        text=_NAME.sub(lambda found: printed(values[found[1]]) if found[1] in values else found[0], text),
-        unknown=tuple(name for name in names(text) if name not in values),
-    )
+    filled = form(text, values)
+    return Rendered(text=filled.fill({}), unknown=tuple(dict.fromkeys(filled.names)))
 
 
 @dataclass(frozen=True)
