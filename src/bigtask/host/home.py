@@ -73,6 +73,10 @@ class Home:
     def templates(self) -> Path:
         return self.path / "templates"
 
+    @property
+    def approvals(self) -> Path:
+        return self.path / "approvals.json"
+
     def make_folder(self, run_id: str) -> RunFolder:
         """Raises InvalidInput where nothing can be written, or not safely."""
         require_local(self.path)

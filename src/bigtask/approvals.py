@@ -1,0 +1,98 @@
+"""What a person has allowed on this machine: one content in one place, never a name alone.
+
+A repository can bring templates, hooks, commands and configuration. None of that counts before a person has
+seen and approved it, and an approval falls when a byte of what was approved changes. Approvals are kept in
+the home of bigtask, where no repository can write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from bigtask import durable_file
+from bigtask.errors import InvalidInput
+
+
+class Kind(StrEnum):
+    TEMPLATE = "template"
+    """A template as it is resolved, with its hooks and commands."""
+    CONFIG = "config"
+    """A repository's `.bigtask/config.toml`."""
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """`path` is the absolute path of the file; `approved_at` is in milliseconds since 1970."""
+
+    kind: Kind
+    path: str
+    digest: str
+    approved_at: int
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    approved: tuple[Approval, ...] = ()
+
+
+def digest_of(content: object) -> str:
+    """SHA-256 of a JSON value. Two values that are equal have the same, however they were written."""
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
+
+
+class Approvals:
+    """Kept in `file`, which is made by the first approval. Safe with several processes.
+
+    Every method raises InvalidInput where the file can't be read or written: what can't be read approves
+    nothing.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def holds(self, kind: Kind, path: Path, digest: str) -> bool:
+        """Whether exactly this content was approved for exactly this file."""
+        return any(
+            kept.digest == digest and kept.path == _key(path) and kept.kind is kind for kept in self.listed()
+        )
+
+    def listed(self) -> tuple[Approval, ...]:
+        try:
+            return msgspec.json.decode(self._file.read_bytes(), type=_Kept).approved
+        except FileNotFoundError:
+            return ()
+        except (OSError, msgspec.DecodeError) as error:
+            raise InvalidInput(
+                f"the approvals in {self._file} can't be read ({error}): "
+                "mend that file, or remove it and approve again what you use"
+            ) from None
+
+    def approve(self, kind: Kind, path: Path, digest: str) -> None:
+        """What was approved for this file before no longer is."""
+        now = time.time_ns() // 1_000_000
+        self._change(kind, path, Approval(kind=kind, path=_key(path), digest=digest, approved_at=now))
+
+    def withdraw(self, kind: Kind, path: Path) -> None:
+        self._change(kind, path, None)
+
+    def _change(self, kind: Kind, path: Path, approval: Approval | None) -> None:
+        try:
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with durable_file.alone(self._file.with_suffix(".lock")):
+                others = [kept for kept in self.listed() if (kept.kind, kept.path) != (kind, _key(path))]
+                kept = _Kept(approved=(*others, *([approval] if approval else [])))
+                durable_file.replace(
+                    self._file, msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n"
+                )
+        except OSError as error:
+            raise InvalidInput(
+                f"the approvals in {self._file} can't be written: {error.strerror}. "
+                "Set BIGTASK_HOME to a folder that you can write to"
+            ) from None
+
+
+def _key(path: Path) -> str:
+    return str(path.absolute())
