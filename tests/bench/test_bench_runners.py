@@ -112,3 +112,13 @@ async def test_the_product_takes_the_longest_remaining_path_first(tmp_path: Path
     assert problems(recording) == ()
     assert list(recording.starts) == sorted(trap.ids, key=ranks(trap).__getitem__)
     assert next(iter(recording.starts)) == "s1"  # the longest in time, not in tasks
+
+
+@pytest.mark.integration
+def test_reading_answers_is_measured(tmp_path: Path) -> None:
+    printed = ran("parser.py", "--times", "1", "--blocks", "60", place=tmp_path)
+    assert printed["errors"] == []
+    assert printed["malformed_wrong"] == 0
+    assert printed["malformed_right"] >= 300
+    assert printed["mb_per_s"] > 0
+    assert printed["hostile_worst_ms"] > 0

@@ -26,7 +26,11 @@ def verdict(
     *messages: str, nonce: str = NONCE, phase: str = "completion"
 ) -> Accepted | AskAgain | NeedsReview:
     at_once = accept(
-        [ResponseParser().parse_all(text) for text in messages], nonce=nonce, phase=phase, task_id="t1"
+        [ResponseParser().parse_all(text) for text in messages],
+        nonce=nonce,
+        phase=phase,
+        task_id="t1",
+        said=messages[-1] if messages else "",
     )
     reading = TurnReading(nonce=nonce, phase=phase, task_id="t1")
     for number, text in enumerate(messages):
@@ -164,3 +168,29 @@ def test_the_nonce_stands_at_the_very_end_of_the_prompt() -> None:
     one, other = with_nonce("Do it.\n", "abc"), with_nonce("Do it.\n", "xyz")
     assert one.endswith('"nonce": abc\n')
     assert one.removesuffix("abc\n") == other.removesuffix("xyz\n")
+
+
+def test_of_several_reports_the_last_that_can_be_used_counts():
+    reading = TurnReading(nonce=NONCE, phase="completion", task_id="t1")
+    assert reading.take("completion", {"task_id": "t1", "status": "success", "summary": "first"}) == ()
+    reading.take("completion", {"task_id": "t1", "status": "success", "summary": "last"})
+    reading.take("completion", {"task_id": "t2", "status": "success"})
+    reading.hear("and some words")
+    verdict = reading.finish()
+    assert isinstance(verdict, Accepted)
+    assert verdict.response.data["summary"] == "last"
+
+
+def test_a_report_that_cannot_be_used_is_asked_for_again_whatever_the_text_says():
+    reading = TurnReading(nonce=NONCE, phase="completion", task_id="t1")
+    reading.take("completion", {"task_id": "t1", "status": "done"})
+    verdict = reading.finish()
+    assert isinstance(verdict, AskAgain)
+    assert "status" in verdict.errors[0]
+
+
+def test_progress_is_reported_without_ending_the_turn():
+    reading = TurnReading(nonce=NONCE, phase="completion", task_id="t1")
+    (block,) = reading.take("progress", {"task_id": "t1", "status": "in_progress", "progress_percent": 5})
+    assert block.data["progress_percent"] == 5
+    assert isinstance(reading.finish(), AskAgain)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bigtask.benchmark.rounds import Row
-from bigtask.benchmark.runners import RECOVERY, STARTUP
+from bigtask.benchmark.runners import PARSER, RECOVERY, STARTUP
 
 _WHOLE = "bigtask whole"
 _FLOOR = "asyncio cp/none"
@@ -104,6 +104,18 @@ GOALS = (
         what="bigtask --help",
         figure=Figure(subject=STARTUP, name="help_ms"),
         most=250,
+        unit="ms",
+    ),
+    Goal(
+        what="a long transcript with valid blocks: time a MB, over Python's json on a MB of the blocks",
+        figure=Figure(subject=PARSER, name="parse_ms_per_mb"),
+        over=Figure(subject=PARSER, name="json_ms_per_mb"),
+        most=2,
+    ),
+    Goal(
+        what="the worst of the hostile texts of 256 KiB: time to refuse it",
+        figure=Figure(subject=PARSER, name="hostile_worst_ms"),
+        most=50,
         unit="ms",
     ),
     *(

@@ -129,4 +129,5 @@ _IN_SHORT = {
     "wall_us_per_task": "µs a task",
     "ready_s": "s until ready",
     "import_ms": "ms to import",
+    "mb_per_s": "MB/s",
 }

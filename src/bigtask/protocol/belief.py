@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from bigtask.protocol.asking import no_block
 from bigtask.protocol.bounded_json import clipped
 from bigtask.protocol.response import Quality, Response
 
@@ -35,15 +36,21 @@ Verdict = Accepted | AskAgain | NeedsReview
 
 
 def accept(
-    messages: Sequence[Sequence[Response]], *, nonce: str, phase: str, task_id: str | None = None
+    messages: Sequence[Sequence[Response]],
+    *,
+    nonce: str,
+    phase: str,
+    task_id: str | None = None,
+    said: str = "",
 ) -> Verdict:
     """`messages` are the blocks of each assistant message of the finished turn, in order; a message without
     blocks is an empty one. `phase` is the block asked for, `task_id` the attempt's task where it has one.
+    `said` is how the last message ends: it only words what is asked again.
 
     Only the last message counts. Saying the same twice is saying it once.
     """
     last = messages[-1] if messages else ()
-    ours = [block for block in last if _is_ours(block, nonce) and not _is_progress(block, phase)]
+    ours = [block for block in last if carries(block, nonce) and not _is_progress(block, phase)]
     problems = [_problems(block, phase, task_id) for block in ours]
     answers: list[Response] = []
     for block, wrong in zip(ours, problems, strict=True):
@@ -60,7 +67,7 @@ def accept(
         return Accepted(response=answers[0])
     if ours:
         return AskAgain(errors=tuple(dict.fromkeys(error for wrong in problems for error in wrong)))
-    return AskAgain(errors=_why_nothing(messages, nonce=nonce, phase=phase, task_id=task_id))
+    return AskAgain(errors=_why_nothing(messages, nonce, phase, task_id, said))
 
 
 def believed_progress(
@@ -70,12 +77,35 @@ def believed_progress(
     return tuple(
         block
         for block in blocks
-        if block.phase == "progress" and _is_ours(block, nonce) and not _problems(block, "progress", task_id)
+        if block.phase == "progress" and carries(block, nonce) and not _problems(block, "progress", task_id)
     )
 
 
-def _is_ours(block: Response, nonce: str) -> bool:
-    return bool(nonce) and block.nonce == nonce and block.quality is not Quality.HEURISTIC
+def standings(blocks: Sequence[Response], *, nonce: str) -> tuple[str, ...]:
+    """For each block of a last message, why it wouldn't be believed by whoever had asked for its phase; empty
+    for one that would."""
+    return tuple(_doubt(block, blocks, nonce) for block in blocks)
+
+
+def _doubt(block: Response, blocks: Sequence[Response], nonce: str) -> str:
+    if not carries(block, nonce):
+        return "its nonce isn't the one that was asked for"
+    if block.errors or block.phase is None:
+        return "it can't be used"
+    if block.phase == "progress":
+        return ""
+    verdict = accept([blocks], nonce=nonce, phase=block.phase)
+    if isinstance(verdict, Accepted):
+        return ""
+    return verdict.reason if isinstance(verdict, NeedsReview) else verdict.errors[0]
+
+
+def carries(block: Response, nonce: str) -> bool:
+    """Whether the block has the nonce, or can't be read and has it somewhere: what took the turn's secret up
+    is no forgery, and a correction that was cut takes back what it was to correct."""
+    if not nonce or block.quality is Quality.HEURISTIC:
+        return False
+    return block.nonce == nonce or (block.phase is None and block.nonce is None and nonce in block.raw)
 
 
 def _is_progress(block: Response, phase: str) -> bool:
@@ -99,10 +129,10 @@ def _problems(block: Response, phase: str, task_id: str | None) -> tuple[str, ..
 
 
 def _why_nothing(
-    messages: Sequence[Sequence[Response]], *, nonce: str, phase: str, task_id: str | None
+    messages: Sequence[Sequence[Response]], nonce: str, phase: str, task_id: str | None, said: str
 ) -> tuple[str, ...]:
     for message in messages[:-1]:
-        if any(_is_ours(block, nonce) and not _problems(block, phase, task_id) for block in message):
+        if any(carries(block, nonce) and not _problems(block, phase, task_id) for block in message):
             return (
                 f"the {phase} block must be in your last message: send it again as the last thing you say",
             )
@@ -114,4 +144,4 @@ def _why_nothing(
             found.update(dict.fromkeys(block.errors))
         if block.phase is not None:
             found["the nonce of the block isn't the one at the end of the prompt: copy that one"] = None
-    return tuple(found) or (f"there is no {phase} block in your last message",)
+    return tuple(found) or (no_block(phase, said),)

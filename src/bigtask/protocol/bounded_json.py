@@ -26,6 +26,10 @@ class Unreadable(ValueError):
     """The message is a sentence for whoever wrote the JSON."""
 
 
+class NotJson(Unreadable):
+    """It is within the bounds as far as it was read, but it isn't JSON: mending may help."""
+
+
 def read_json(text: str) -> Any:
     """The value. Raises `Unreadable`, and nothing else, for anything that isn't JSON within the bounds."""
     try:
@@ -37,20 +41,23 @@ def read_json(text: str) -> Any:
     if size > BLOCK_LIMIT:
         raise Unreadable(TOO_LONG)
     try:
-        value = _DECODER.decode(text)
+        value = _decoded(text)
     except json.JSONDecodeError as wrong:
-        raise Unreadable(
-            f"the block isn't valid JSON: {wrong.msg[:1].lower()}{wrong.msg[1:]} "
-            f"at line {wrong.lineno}, column {wrong.colno} of the block"
-        ) from wrong
+        raise not_json(text, wrong.pos, f"{wrong.msg[:1].lower()}{wrong.msg[1:]}") from wrong
     except RecursionError as deep:
-        raise _too_deep() from deep
+        raise too_deep() from deep
     # Only an escape can give half of a character, and only so many brackets that depth.
     if "\\u" in text:
         check_value(value)
     elif text.count("{") + text.count("[") > DEPTH_LIMIT:
         _check_depth(value)
     return value
+
+
+def _decoded(text: str) -> Any:
+    # What `decode` does before and after `raw_decode` takes as long as that does for a short block.
+    value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip(_BLANK)))
+    return _DECODER.decode(text) if text[end:].lstrip(_BLANK) else value
 
 
 def check_value(value: Any) -> None:
@@ -81,7 +88,7 @@ def _check_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise _too_deep()
+    raise too_deep()
 
 
 def _check_text(text: str) -> None:
@@ -96,7 +103,14 @@ def _check_text(text: str) -> None:
         ) from broken
 
 
-def _too_deep() -> Unreadable:
+def not_json(text: str, at: int, sentence: str) -> NotJson:
+    """`at` is an index into the text of the block."""
+    line = text.count("\n", 0, at) + 1
+    column = at - text.rfind("\n", 0, at)
+    return NotJson(f"the block isn't valid JSON: at its line {line}, column {column}: {sentence}")
+
+
+def too_deep() -> Unreadable:
     return Unreadable(f"the block is nested deeper than {DEPTH_LIMIT} levels: make it flatter")
 
 
@@ -137,6 +151,7 @@ def clipped(value: Any) -> str:
 
 
 _CLIP = 60
+_BLANK = " \t\n\r"
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique, parse_constant=_constant, parse_int=_whole, parse_float=_fraction
 )

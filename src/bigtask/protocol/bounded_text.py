@@ -46,3 +46,9 @@ class Tail:
     @property
     def text(self) -> str:
         return "".join(self._pieces)[-self._limit :]
+
+    def take(self) -> str:
+        """The text; after it this is empty again."""
+        text = self.text
+        self._pieces, self._length = [], 0
+        return text

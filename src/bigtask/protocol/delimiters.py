@@ -41,6 +41,22 @@ def check_delimiters(start_delimiter: str, end_delimiter: str) -> None:
         raise InvalidInput(problem)
 
 
+def without_remnant(text: str, delimiter: str) -> str:
+    """The text without what it ends with, if that may be the delimiter: its beginning, or a last line that
+    has its letters in other signs."""
+    stripped = text.rstrip()
+    for length in range(len(delimiter) - 1, 0, -1):
+        if stripped.endswith(delimiter[:length]):
+            return stripped[:-length]
+    line = stripped[stripped.rfind("\n") + 1 :]
+    misspelt = len(line) <= 2 * len(delimiter) and _letters(line) == _letters(delimiter)
+    return stripped[: -len(line)] if misspelt and line else text
+
+
+def _letters(text: str) -> str:
+    return "".join(sign for sign in text if sign.isalnum()).casefold()
+
+
 def neutralise(text: str, start_delimiter: str, end_delimiter: str) -> str:
     """The text with a visible `·` wherever it holds a delimiter, or more than half of one at its border.
 

@@ -128,6 +128,31 @@ _ISSUE = Record(
     ),
 )
 
+_CLAIM = Record(
+    called="a claim",
+    fields=MappingProxyType(
+        {
+            "id": Field(
+                shape=_NAMED,
+                about="the id of the claim, exactly as it was given to you",
+                example="core-api.1",
+                required=True,
+            ),
+            "verdict": Field(
+                shape=Choice(options=("holds", "fails", "unclear")),
+                about="whether the result is as the claim says",
+                example="holds",
+                required=True,
+            ),
+            "evidence": Field(
+                shape=_TEXT,
+                about="where that is seen: file and line, or a command and what it printed",
+                example="docs/core.md:12",
+            ),
+        }
+    ),
+)
+
 _TASK_ID = Field(
     shape=_NAMED,
     about="the id of your task, exactly as it was given to you",
@@ -323,6 +348,11 @@ BLOCKS: Mapping[str, Record] = MappingProxyType(
                             }
                         ],
                     ),
+                    "claims": Field(
+                        shape=Listing(of=_CLAIM, called="claims"),
+                        about="your verdict on each claim that you were given to judge, one by one",
+                        example=[{"id": "core-api.1", "verdict": "holds", "evidence": "docs/core.md:12"}],
+                    ),
                     "auto_fixed": Field(
                         shape=_TEXTS, about="what you put right yourself", example=["a dead link"]
                     ),
@@ -369,6 +399,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_fields(phase: str, data: Any) -> Reading:
     """`phase` is a key of `BLOCKS`; raises `InvalidInput` for another one. `data` may be anything."""
+    if _block(phase).fits(data):
+        return Reading(data=data, errors=(), warnings=())
     findings = Findings()
     found = _block(phase).read(data, "", findings) if isinstance(data, dict) else {}
     if not isinstance(data, dict):

@@ -13,7 +13,9 @@ from msgspec.structs import replace
 
 from bigtask.protocol.bounded_json import BLOCK_LIMIT, TOO_LONG
 from bigtask.protocol.bounded_text import Head, Tail
-from bigtask.protocol.delimiters import END_DELIMITER, START_DELIMITER, check_delimiters
+from bigtask.protocol.delimiters import END_DELIMITER, START_DELIMITER, check_delimiters, without_remnant
+from bigtask.protocol.heuristics import suggest
+from bigtask.protocol.mending_effort import Effort
 from bigtask.protocol.reading import read_block, storable
 from bigtask.protocol.response import Quality, Response
 
@@ -34,11 +36,13 @@ class ResponseParser:
     def _reset(self) -> None:
         self._pending = ""
         self._before = Tail(BLOCK_LIMIT)
+        self._open = False
         self._inside: Head | None = None
+        self._effort = Effort()
 
     def parse(self, text: str) -> Response:
-        """The first block. Without any, an invalid response with the text as `raw`; suggestions from the
-        words of the text would come in its place."""
+        """The first block. Without any, a heuristic response with the phase that words of the text suggest,
+        or an invalid one where they suggest none."""
         blocks = self.parse_all(text)
         return blocks[0] if blocks else self._nothing(text)
 
@@ -62,12 +66,11 @@ class ResponseParser:
             opens = end < 0 or 0 <= start < end
             position, length = (start, len(self._start)) if opens else (end, len(self._end))
             after = position + length
-            if self._inside is not None:
-                self._inside.add(window[at:position])
-                found.append(self._closed(self._inside, ended=not opens))
+            if self._open:
+                found.append(self._read(window[at:position], interrupted=opens))
             else:
                 self._before.add(window[at : position if opens else after])
-            self._inside = Head(BLOCK_LIMIT) if opens else None
+            self._open = opens
             at = after
             if 0 <= start < at:
                 start = window.find(self._start, at)
@@ -86,48 +89,49 @@ class ResponseParser:
         return found
 
     def _finish(self) -> list[Response]:
-        self._take(self._pending)
-        self._pending = ""
-        if self._inside is None:
+        last, self._pending = self._pending, ""
+        if not self._open:
+            self._before.add(last)
             return []
-        block = self._closed(self._inside, ended=True)
+        self._open = False
+        block = self._read(last, ended=False)
+        if not block.usable and (whole := without_remnant(block.raw, self._end)) != block.raw:
+            block = read_block(whole, block.before_text, ended=False, effort=self._effort)
         if block.usable:
-            return [
-                replace(
-                    block,
-                    quality=Quality.REPAIRED,
-                    repairs=(*block.repairs, "added the missing end delimiter"),
-                )
-            ]
+            repairs = (*block.repairs, "added the missing end delimiter")
+            return [replace(block, quality=Quality.REPAIRED, repairs=repairs)]
         return [replace(block, errors=(f"the block doesn't end with {self._end}", *block.errors))]
 
-    def _closed(self, inside: Head, *, ended: bool) -> Response:
-        before = storable(self._before.text)
-        self._before = Tail(BLOCK_LIMIT)
-        self._inside = None
-        if inside.cut:
-            block = Response(
-                quality=Quality.INVALID,
-                errors=(TOO_LONG,),
-                before_text=before,
-                raw=storable(inside.text),
-            )
+    def _read(self, last: str, *, ended: bool = True, interrupted: bool = False) -> Response:
+        """The block of which `last` is the end, or all of it."""
+        before = storable(self._before.take())
+        inside, self._inside = self._inside, None
+        if inside is not None:
+            inside.add(last)
+            last = inside.text
+        if len(last) > BLOCK_LIMIT or (inside is not None and inside.cut):
+            raw = storable(last[:BLOCK_LIMIT])
+            block = Response(quality=Quality.INVALID, errors=(TOO_LONG,), before_text=before, raw=raw)
         else:
-            block = read_block(inside.text, before)
-        if not ended:
-            block = replace(
-                block,
-                quality=Quality.INVALID,
-                errors=(f"another block begins before this one ended with {self._end}", *block.errors),
-            )
+            block = read_block(last, before, ended=ended, effort=self._effort)
+        if interrupted:
+            error = f"another block begins before this one ended with {self._end}"
+            return replace(block, quality=Quality.INVALID, errors=(error, *block.errors))
         return block
 
     def _take(self, text: str) -> None:
-        (self._before if self._inside is None else self._inside).add(text)
+        if not self._open:
+            self._before.add(text)
+        elif text:
+            self._inside = self._inside or Head(BLOCK_LIMIT)
+            self._inside.add(text)
 
     def _nothing(self, text: str) -> Response:
+        suggestion = suggest(text)
         return Response(
-            quality=Quality.INVALID,
+            quality=Quality.INVALID if suggestion is None else Quality.HEURISTIC,
+            phase=None if suggestion is None else suggestion.phase,
+            confidence=None if suggestion is None else suggestion.confidence,
             errors=(f"there is no block between {self._start} and {self._end}",),
             raw=storable(text[:BLOCK_LIMIT]),
         )

@@ -20,12 +20,12 @@ class Quality(StrEnum):
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """A block, or the lack of one (`invalid`, with the whole text as `raw`).
+    """A block, or the lack of one (`heuristic` or `invalid`, with the text as `raw`).
 
     `phase`, `data` and `nonce` hold what could be read, also when the block is invalid. `before_text` and
     `after_text` reach to the neighbouring blocks; of each at most the last MiB is kept. `raw` is what stood
     between the delimiters, at most the first MiB. `raw` and `nonce` hold the turn's secret: they stay out
-    of events.
+    of events. `confidence`, from 0 to 0.9, is that of a heuristic's `phase`.
     """
 
     quality: Quality
@@ -38,6 +38,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     before_text: str = ""
     after_text: str = ""
     raw: str = ""
+    confidence: float | None = None
 
     @property
     def usable(self) -> bool:

@@ -1,13 +1,15 @@
 """The kinds of value that a block's fields have: how each is read, said in words, and as JSON Schema.
 
-`read` gives the value to go on with and notes what is wrong in `Findings`; it never raises. JSON Schema is
+`read` gives the value to go on with and notes what is wrong in `Findings`; it never raises. `fits` is the
+quick way for what most answers are: it says yes only where `read` would give the value itself and note
+nothing. JSON Schema is
 draft 2020-12. What a schema accepts can still be refused here (text of blanks), never the other way round,
 except that null in an optional field reads as a field that isn't there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -50,6 +52,8 @@ class Shape(Protocol):
     def words(self) -> str:
         """With its article: "a whole number from 1 to 10"."""
 
+    def fits(self, value: Any) -> bool: ...
+
     def read(self, value: Any, path: str, findings: Findings) -> Any: ...
 
     def schema(self) -> dict[str, Any]: ...
@@ -69,6 +73,9 @@ class Words:
     @property
     def words(self) -> str:
         return "text" if self.blank else "text that isn't empty"
+
+    def fits(self, value: Any) -> bool:
+        return type(value) is str and (self.blank or bool(value.strip()))
 
     def read(self, value: Any, path: str, findings: Findings) -> Any:
         if not isinstance(value, str) or not (self.blank or value.strip()):
@@ -95,6 +102,11 @@ class Number:
             if self.high is None
             else f"{kind} from {self.low} to {self.high}"
         )
+
+    def fits(self, value: Any) -> bool:
+        # A whole number that is written 3.0 is read as 3.
+        right = type(value) is int or (type(value) is float and not self.whole)
+        return right and value >= self.low and (self.high is None or value <= self.high)
 
     def read(self, value: Any, path: str, findings: Findings) -> Any:
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -124,6 +136,9 @@ class Choice:
         quoted = [f'"{option}"' for option in self.options]
         return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 
+    def fits(self, value: Any) -> bool:
+        return value in self.options
+
     def read(self, value: Any, path: str, findings: Findings) -> Any:
         if isinstance(value, str):
             value = self.aliases.get(value, value)
@@ -145,6 +160,9 @@ class Listing:
     def words(self) -> str:
         return f"a list of {self.called}" if self.empty else f"a list of {self.called} that isn't empty"
 
+    def fits(self, value: Any) -> bool:
+        return type(value) is list and (self.empty or bool(value)) and all(map(self.of.fits, value))
+
     def read(self, value: Any, path: str, findings: Findings) -> Any:
         if not isinstance(value, list) or not (self.empty or value):
             return _mismatch(self, value, path, findings)
@@ -161,6 +179,9 @@ class Anything:
     def words(self) -> str:
         return "any JSON value"
 
+    def fits(self, value: Any) -> bool:
+        return True
+
     def read(self, value: Any, path: str, findings: Findings) -> Any:
         return value
 
@@ -173,6 +194,9 @@ class AnyObject:
     @property
     def words(self) -> str:
         return "an object"
+
+    def fits(self, value: Any) -> bool:
+        return type(value) is dict
 
     def read(self, value: Any, path: str, findings: Findings) -> Any:
         return value if isinstance(value, dict) else _mismatch(self, value, path, findings)
@@ -215,6 +239,24 @@ class Record:
     @cached_property
     def _required(self) -> tuple[str, ...]:
         return tuple(name for name, known in self.fields.items() if known.required)
+
+    @cached_property
+    def _fitting(self) -> Mapping[str, Callable[[Any], bool]]:
+        return {name: known.shape.fits for name, known in self.fields.items()}
+
+    def fits(self, value: Any) -> bool:
+        if type(value) is not dict:
+            return False
+        fitting = self._fitting
+        for name, item in value.items():
+            fits = fitting.get(name)
+            # An optional field that is null reads as one that isn't there.
+            if fits is None or item is None or not fits(item):
+                return False
+        return all(map(value.__contains__, self._required)) and not any(
+            value.get(condition.field) == condition.value and condition.needed not in value
+            for condition in self.conditions
+        )
 
     def read(self, value: Any, path: str, findings: Findings) -> Any:
         if not isinstance(value, dict):
@@ -269,6 +311,12 @@ class OneField:
     @property
     def words(self) -> str:
         return " or ".join(f'{{"{name}": {shape.words}}}' for name, shape in self.fields.items())
+
+    def fits(self, value: Any) -> bool:
+        if type(value) is not dict or len(value) != 1:
+            return False
+        ((name, item),) = value.items()
+        return name in self.fields and self.fields[name].fits(item)
 
     def read(self, value: Any, path: str, findings: Findings) -> Any:
         known = [name for name in self.fields if isinstance(value, dict) and name in value]
