@@ -72,8 +72,11 @@ class Conflict(BigtaskError):
 
 
 class StaleRevision(Conflict):
-    def __init__(self, *, given: int, current: int) -> None:
-        super().__init__(f"revision {given} was edited meanwhile: read revision {current} and edit that one")
+    """Revisions are numbers for plans and hashes for templates."""
+
+    def __init__(self, *, given: int | str, current: int | str) -> None:
+        old, new = str(given)[:12], str(current)[:12]
+        super().__init__(f"revision {old} was edited meanwhile: read revision {new} and edit that one")
         self.given = given
         self.current = current
 

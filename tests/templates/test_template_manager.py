@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,12 @@ def only(listed: tuple[Listed, ...], source: Source) -> list[Listed]:
 
 def test_the_shipped_templates_are_there_without_any_directory() -> None:
     manager = TemplateManager()
-    assert [entry.id for entry in manager.list()] == ["_default", "documentation"]
+    assert [entry.id for entry in manager.list()] == [
+        "_default",
+        "documentation",
+        "implementation",
+        "research",
+    ]
     documentation = manager.get("documentation")
     assert documentation.config.max_workers == 8
     assert documentation.config.auto_spawn
@@ -113,11 +120,19 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
     assert TemplateManager(user_dir=tmp_path).get("mine").id == "mine"
 
 
-def test_what_is_not_a_file_or_not_json_is_no_template(tmp_path: Path) -> None:
+def test_what_is_not_a_file_is_listed_with_the_reason_and_what_is_not_json_is_left_out(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "folder.json").mkdir()
+    os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "gone.json").symlink_to(tmp_path / "nowhere")
     (tmp_path / "notes.txt").write_text("x")
-    assert not only(TemplateManager(user_dir=tmp_path).list(), Source.USER)
+    (tmp_path / ".hidden.json").write_text("x")
+    found = {entry.id: entry.errors for entry in only(TemplateManager(user_dir=tmp_path).list(), Source.USER)}
+    assert list(found) == ["folder", "gone", "pipe"]
+    assert "only files are read" in found["folder"][0][1]
+    assert "symbolic link" in found["gone"][0][1]
+    assert "only files are read" in found["pipe"][0][1]
 
 
 def test_a_file_is_called_after_its_id(tmp_path: Path) -> None:
@@ -160,12 +175,26 @@ def test_what_extends_a_broken_template_cannot_be_used_either(tmp_path: Path) ->
         manager.get("mine")
 
 
-def test_files_are_read_again_by_load_all(tmp_path: Path) -> None:
+def test_a_change_on_the_disk_is_seen_at_the_next_look(tmp_path: Path) -> None:
     manager = TemplateManager(user_dir=tmp_path)
     assert not only(manager.list(), Source.USER)
-    write(tmp_path, "mine", child("mine"))
+    for number in range(1, 10):
+        # Of the same length, as fast as it goes: neither size nor time need tell them apart.
+        write(tmp_path, "mine", child("mine", config={"maxWorkers": number}))
+        assert manager.get("mine").config.max_workers == number
+    (tmp_path / "mine.json").unlink()
     assert not only(manager.list(), Source.USER)
-    assert only(manager.load_all(), Source.USER)[0].name == "Mine"
+
+
+def test_files_that_have_not_changed_are_not_read_again(tmp_path: Path) -> None:
+    path = write(tmp_path, "mine", child("mine"))
+    manager = TemplateManager(user_dir=tmp_path)
+    long_ago = 1_000_000_000
+    os.utime(path, (long_ago, long_ago))
+    until = time.monotonic() + 30
+    while (before := manager.find("mine")) is not manager.find("mine"):
+        assert time.monotonic() < until, "the folder never settles"
+    assert before is manager.find("mine")
 
 
 def test_an_unknown_template_is_not_found() -> None:

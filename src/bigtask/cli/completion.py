@@ -11,6 +11,7 @@ import click
 from bigtask.cli.words import short
 from bigtask.errors import InvalidInput
 from bigtask.host.home import Home
+from bigtask.templates.place import project_templates
 
 
 def run_names(context: click.Context, argument: click.Parameter, typed: str) -> list[str]:
@@ -38,8 +39,8 @@ def run_and_export_names(context: click.Context, argument: click.Parameter, type
 def template_ids(context: click.Context, argument: click.Parameter, typed: str) -> list[str]:
     """Shipped ones, the person's own, and those of the project."""
     shipped = [file.name for file in files("bigtask.templates").joinpath("shipped").iterdir()]
-    project = Path(context.params.get("cwd") or ".")
-    own = [*_names(Home.of(os.environ).templates), *_names(project / ".bigtask" / "templates")]
+    project = project_templates(Path(context.params.get("cwd") or "."))
+    own = [*_names(Home.of(os.environ).templates), *_names(project)]
     ids = {name.removesuffix(".json") for name in (*shipped, *own) if name.endswith(".json")}
     return sorted(id for id in ids if id.startswith(typed) and not id.startswith("_"))
 

@@ -51,11 +51,12 @@ class Frame:
         return AgentTable()
 
     def templates(self, project: Path | None = None) -> TemplateManager:
-        """The template manager, for a project's own templates as well where one is named."""
+        """The template manager, for the templates of the repository as well where a folder of it is named."""
+        from bigtask.approvals import Approvals
         from bigtask.templates.manager import TemplateManager
 
-        project_dir = project / ".bigtask" / "templates" if project is not None else None
-        return TemplateManager(user_dir=self.home.templates, project_dir=project_dir)
+        own = TemplateManager(user_dir=self.home.templates, approvals=Approvals(self.home.approvals))
+        return own if project is None else own.in_project(project)
 
     def find(self, given: str) -> RunFolder:
         """Raises NotFound, and InvalidInput where runs can't be kept."""

@@ -5,15 +5,19 @@ A partial child is checked as a partial; what it resolves to is checked as a who
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from bigtask.errors import InvalidTemplate
 from bigtask.protocol.delimiters import delimiter_problem
 from bigtask.protocol.fields import ANSWERS, schema
+from bigtask.templates.commands import commands
 from bigtask.templates.inheritance import lineage, resolve
-from bigtask.templates.shape import Problem, pointer, shape_problems, suggestion
+from bigtask.templates.prompting import PROMPTS, pair_of
+from bigtask.templates.shape import MOST_PROBLEMS, Problem, pointer, shape_problems, suggestion
 from bigtask.templates.template import PromptPair, Template, thaw
 from bigtask.templates.variables import BUILT_IN, names
 
@@ -26,36 +30,39 @@ class Findings:
     warnings: tuple[Problem, ...] = ()
 
 
-def check(raw: object, raw_by_id: Mapping[str, Mapping[str, Any]]) -> Findings:
-    """`raw_by_id` are the templates that this one may extend; an older one of the same id is left aside."""
-    broken = shape_problems(raw)
-    if broken or not isinstance(raw, Mapping):
-        return Findings(errors=broken)
+def check(raw: object, raw_by_id: Mapping[str, Mapping[str, Any]], broken: Container[str] = ()) -> Findings:
+    """`raw_by_id` are the templates that this one may extend; an older one of the same id is left aside.
+    `broken` are ids that exist and can't be extended."""
+    misshapen = shape_problems(raw)
+    if misshapen or not isinstance(raw, Mapping):
+        return Findings(errors=misshapen)
     others = {**raw_by_id, raw["id"]: raw}
     try:
-        chain = lineage(raw["id"], others)
+        way = lineage(raw["id"], others, broken)
         resolved = resolve(raw["id"], others)
         if inherited := shape_problems(resolved):
-            return Findings(errors=_with_chain(inherited, chain))
+            return Findings(errors=_with_chain(inherited, way))
         template = thaw(resolved)
     except InvalidTemplate as error:
         return Findings(errors=error.problems)
     meaning = check_meaning(template)
-    return Findings(errors=_with_chain(meaning.errors, chain), warnings=meaning.warnings)
+    return Findings(errors=_with_chain(meaning.errors, way), warnings=meaning.warnings)
 
 
 def check_meaning(template: Template) -> Findings:
     """What a schema can't say about a resolved template."""
     return Findings(
         errors=(*_delimiters(template), *_bounds(template), *_format_fields(template)),
-        warnings=(*_names(template), *_shadowed(template)),
+        warnings=tuple(
+            islice(chain(_names(template), _shadowed(template), _commands(template)), MOST_PROBLEMS)
+        ),
     )
 
 
-def _with_chain(problems: tuple[Problem, ...], chain: tuple[str, ...]) -> tuple[Problem, ...]:
-    if len(chain) == 1:
+def _with_chain(problems: tuple[Problem, ...], ids: tuple[str, ...]) -> tuple[Problem, ...]:
+    if len(ids) == 1:
         return problems
-    way = " -> ".join(chain)
+    way = " -> ".join(ids)
     return tuple((where, f"{sentence} (in {way})") for where, sentence in problems)
 
 
@@ -126,12 +133,22 @@ def _shadowed(template: Template) -> Iterator[Problem]:
             yield "/variables" + pointer([name]), f"{name} is set by bigtask itself: this value is never used"
 
 
+def _commands(template: Template) -> Iterator[Problem]:
+    for where, command in commands(template):
+        program = command[0]
+        if " " in program.strip() and "/" not in program:
+            meant = json.dumps([*program.split(), *command[1:]], ensure_ascii=False)
+            yield f"{where}/0", f"no program is called {json.dumps(program)}: write {meant}"
+        for index, word in enumerate(command):
+            if word in _OF_SHELLS:
+                yield (
+                    f"{where}/{index}",
+                    f"{word} means something to a shell only, and none reads this: put it into a script",
+                )
+
+
+_OF_SHELLS = frozenset({"|", "||", "&&", "&", ";", ">", ">>", "<", "2>&1"})
+
+
 def _pairs(template: Template) -> tuple[tuple[str, str, PromptPair], ...]:
-    prompts = template.prompts
-    return (
-        ("analysis", "analysis", prompts.analysis),
-        ("taskPlanning", "taskPlanning", prompts.task_planning),
-        ("workerExecution", "worker", prompts.worker),
-        ("aggregation", "aggregation", prompts.aggregation),
-        ("verification", "verification", prompts.verification),
-    )
+    return tuple((phase, key, pair_of(template, phase)) for phase, key in PROMPTS.items())

@@ -3,93 +3,126 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal, overload
 
-import msgspec
+from bigtask.approvals import Approvals, Kind
+from bigtask.errors import Conflict, Forbidden, InvalidInput, InvalidTemplate, NotFound, StaleRevision
+from bigtask.templates.bundle import Member, members
+from bigtask.templates.changes import EVENTS, changes
+from bigtask.templates.checking import Findings
+from bigtask.templates.consent import Consent, TemplateNotApproved, consent_for
+from bigtask.templates.folder import TemplateFile, TemplateFolder
+from bigtask.templates.identity import is_id, usable_id
+from bigtask.templates.inheritance import unknown
+from bigtask.templates.library import Library, library, shipped
+from bigtask.templates.listed import Listed, Source
+from bigtask.templates.place import project_templates
+from bigtask.templates.preview import Preview, preview
+from bigtask.templates.programs import hook_warnings
+from bigtask.templates.reading import Unreadable, as_bytes, parse
+from bigtask.templates.shape import Problem, suggestion
+from bigtask.templates.template import Template
 
-from bigtask.errors import InvalidTemplate
-from bigtask.templates.checking import Findings, check
-from bigtask.templates.inheritance import resolve
-from bigtask.templates.reading import MAX_BYTES, Unreadable, parse
-from bigtask.templates.shape import Problem, shape_problems
-from bigtask.templates.template import Template, thaw
+__all__ = ["Imported", "Listed", "Preview", "Source", "TemplateManager", "TemplateNotApproved"]
 
+Callback = Callable[[str, Listed], object]
+"""Called with the event's name and the template that it is about."""
 
-class Source(StrEnum):
-    """Later ones win over earlier ones, except that shipped ids are reserved."""
-
-    SHIPPED = "shipped"
-    USER = "user"
-    PROJECT = "project"
+Content = Mapping[str, Any] | bytes
+"""A template as a JSON value, or as the text of its file, which is kept as its author wrote it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
-    """One template file as lists show it. It can be used when `errors` is empty and `hidden_by` is None.
+class Approved:
+    """A template as it was approved, with the JSON objects that it was resolved from, by id: to ask for them
+    again later could bring others."""
 
-    `id` is the file's name without `.json`. `path` is None for shipped ones.
-    """
+    template: Template
+    files: Mapping[str, Mapping[str, Any]]
 
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What became of one template of an import: `outcome` is `created`, `replaced` or `refused`, and `errors`
+    say why it was refused. `label` says where in the file it stood; `id` is empty where it had none."""
+
+    label: str
     id: str
-    source: Source
-    path: Path | None = None
-    name: str = ""
-    description: str = ""
-    icon: str = ""
-    author: str = ""
-    version: str = ""
-    tags: tuple[str, ...] = ()
-    extends: str | None = None
-    hidden_by: Source | None = None
+    outcome: Literal["created", "replaced", "refused"]
+    listed: Listed | None = None
     errors: tuple[Problem, ...] = ()
-    warnings: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _File:
-    """`content` is a JSON value, or the `Unreadable` that reading it ended with."""
-
-    source: Source
-    path: Path
-    content: object
-
-    @property
-    def id(self) -> str:
-        return self.path.stem
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Library:
-    listed: tuple[Listed, ...]
-    raw_by_id: Mapping[str, Mapping[str, Any]]
 
 
 class TemplateManager:
     """Both directories hold one template a file, `ID.json`; either may be missing. A project's template wins
     over a user's of the same id, also when it is broken: falling back in silence would run something else.
 
-    Files are read at the first use and again by `load_all`. Whether a repository's templates may be used at
-    all is decided elsewhere, by their content: `Listed.source` and `Listed.path` tell which those are.
+    Every method sees the files as they are when it is called; what has changed since the last call is told to
+    the callbacks first. Whoever writes needs `user_dir`, which also keeps writers apart. Ids are looked at
+    before any file is: a method with a `template_id` raises InvalidInput for one that can't be.
     """
 
-    def __init__(self, *, user_dir: Path | None = None, project_dir: Path | None = None) -> None:
-        self._user_dir = user_dir
-        self._project_dir = project_dir
-        self._loaded: _Library | None = None
+    def __init__(
+        self,
+        *,
+        user_dir: Path | None = None,
+        project_dir: Path | None = None,
+        approvals: Approvals | None = None,
+    ) -> None:
+        """`project_dir` is the `.bigtask/templates` of a repository. Without `approvals`, nothing that needs
+        one is approved."""
+        self._user = TemplateFolder(user_dir, Source.USER) if user_dir is not None else None
+        self._project = TemplateFolder(project_dir, Source.PROJECT) if project_dir is not None else None
+        self._approvals = approvals
+        self._library: Library | None = None
+        self._mark: object | None = None
+        self._callbacks: list[tuple[str, Callback]] = []
+
+    def in_project(self, cwd: Path) -> TemplateManager:
+        """Another manager, for the templates of the repository that `cwd` is in as well."""
+        return TemplateManager(
+            user_dir=self._user.path if self._user else None,
+            project_dir=project_templates(cwd),
+            approvals=self._approvals,
+        )
+
+    def on(self, event: str, callback: Callback) -> Callable[[], None]:
+        """Calls `callback(event, template)` for `template:loaded`, `created`, `updated`, `deleted` or `error`
+        (`*`: all of them), whoever has changed the files, at the next call of any method. Returns what ends
+        it. Raises InvalidInput for an unknown event."""
+        if event not in (*EVENTS, "*"):
+            raise InvalidInput(f"{event} isn't an event of templates{suggestion(event, EVENTS)}")
+        entry = (event, callback)
+        self._callbacks.append(entry)
+
+        def off() -> None:
+            with suppress(ValueError):
+                self._callbacks.remove(entry)
+
+        return off
 
     def load_all(self) -> tuple[Listed, ...]:
-        """Every template file, the broken and the hidden ones too, by source and id. Never raises for what
-        stands in a file."""
-        self._loaded = self._read()
-        return self._loaded.listed
+        """Every template file, the broken and the hidden ones too, by source and id, read anew. Never raises
+        for what stands in a file."""
+        self._mark = None
+        return self.list()
 
     def list(self) -> tuple[Listed, ...]:
-        return self._library().listed
+        """Likewise, of files that haven't changed as they were read before."""
+        found = self._now()
+        return tuple(self._with_approval(found, one) for one in found.listed)
+
+    def find(self, template_id: str) -> Listed:
+        """The one that the id stands for, broken or not. Raises `NotFound`."""
+        found = self._now()
+        for one in found.listed:
+            if one.id == usable_id(template_id) and one.hidden_by is None:
+                return self._with_approval(found, one)
+        raise NotFound(unknown(template_id, (*found.raw_by_id, *found.broken)))
 
     @overload
     def get(self, template_id: str, *, resolved: Literal[True] = True) -> Template: ...
@@ -98,114 +131,283 @@ class TemplateManager:
     def get(self, template_id: str, *, resolved: Literal[False]) -> dict[str, Any]: ...
 
     def get(self, template_id: str, *, resolved: bool = True) -> Template | dict[str, Any]:
-        """The typed, resolved template, or the JSON object of its own file.
+        """The typed, resolved template, or the JSON object of its own file, approved or not.
 
         Raises `NotFound`, and `InvalidTemplate` with every problem of the file that has this id.
         """
-        library = self._library()
-        for listed in library.listed:
-            if listed.id == template_id and listed.hidden_by is None and listed.errors:
-                raise InvalidTemplate(template_id, listed.errors)
-        whole = resolve(template_id, library.raw_by_id)
-        return thaw(whole) if resolved else copy.deepcopy(dict(library.raw_by_id[template_id]))
+        found = self._now()
+        if resolved:
+            return found.resolved(usable_id(template_id))
+        return copy.deepcopy(dict(found.raw(usable_id(template_id))))
+
+    def chain(self, template_id: str) -> tuple[str, ...]:
+        """The ids from the template up to its root. Raises what `get` raises."""
+        return self._now().chain(usable_id(template_id))
+
+    def get_approved(self, template_id: str) -> Approved:
+        """What a run may use. Raises what `get` raises, and `TemplateNotApproved`."""
+        found = self._now()
+        template = found.resolved(usable_id(template_id))
+        consent = self._consent(found, template_id)
+        if consent is not None and not self._holds(consent):
+            raise TemplateNotApproved(consent)
+        return Approved(template=template, files={id: found.raw(id) for id in found.chain(template_id)})
+
+    def consent(self, template_id: str) -> Consent | None:
+        """What a person has to approve before a run may use the template; None where nothing has to be.
+        Raises what `get` raises."""
+        return self._consent(self._now(), usable_id(template_id))
+
+    def approve(self, consent: Consent) -> None:
+        """For as long as the content stays what `consent` was made of. Raises InvalidInput where approvals
+        can't be kept."""
+        self._kept_approvals().approve(Kind.TEMPLATE, consent.path, consent.digest)
+
+    def withdraw(self, consent: Consent) -> None:
+        self._kept_approvals().withdraw(Kind.TEMPLATE, consent.path)
+
+    def text(self, template_id: str) -> tuple[str, str]:
+        """The text of a custom template's file, broken or not, and its revision. Raises `NotFound`,
+        `Forbidden` for a shipped one, and InvalidInput where there is no text."""
+        file = self._file(usable_id(template_id), self._now(), "edited")
+        try:
+            return file.data.decode("utf-8-sig"), file.revision
+        except UnicodeDecodeError as error:
+            raise InvalidInput(f"{file.path} isn't UTF-8 at byte {error.start}: save it as UTF-8") from None
 
     def validate(self, raw: object) -> Findings:
-        """What would be said against this JSON value if it were a custom template, without saving it."""
-        return _check_custom(raw, self._library().raw_by_id)
+        """What would be said against this JSON value, or the text of a file as bytes, if it were a custom
+        template, without saving it."""
+        try:
+            content, _ = _given(raw)
+        except Unreadable as unreadable:
+            return Findings(errors=(("", str(unreadable)),))
+        return self._now().check(content)
 
-    def _library(self) -> _Library:
-        if self._loaded is None:
-            self._loaded = self._read()
-        return self._loaded
+    def preview(self, template_id: str, phase: str, variables: Mapping[str, Any] | None = None) -> Preview:
+        """The prompt of a phase as an agent would get it, with sample values for what only a run knows.
+        `phase` may be called after the prompt (`worker`). Raises what `get` raises, and InvalidInput for an
+        unknown phase."""
+        return preview(self.get(template_id), phase, variables or {})
 
-    def _read(self) -> _Library:
-        return _library((*_files(self._user_dir, Source.USER), *_files(self._project_dir, Source.PROJECT)))
+    def create(self, content: Content, *, into: Source = Source.USER) -> Listed:
+        """Raises `InvalidTemplate` with every problem, and `Conflict` where the id is taken."""
+        with self._writing(into) as (folder, found):
+            raw, data = _require_readable(content)
+            template_id = _require_right(raw, found, None)
+            taken = found.winners.get(template_id)
+            if taken is not None and (taken.source is into or into is Source.USER):
+                raise Conflict(
+                    f"there is a template {template_id} already ({taken.path}): choose another id, "
+                    f"or change that one with `bigtask template edit {template_id}`"
+                )
+            if folder.find(template_id) is not None:
+                raise Conflict(f"{folder.path / template_id}.json exists already: choose another id")
+            folder.write(template_id, data)
+        return self._saved(template_id, into)
 
+    def update(self, template_id: str, content: Content, *, revision: str) -> Listed:
+        """`revision` is the one of the file that was read. Raises `StaleRevision` when it has been changed
+        since, `InvalidTemplate` with every problem, `NotFound`, and `Forbidden` for a shipped one."""
+        usable_id(template_id)
+        with self._writing() as (_, found):
+            file = self._file(template_id, found, "changed")
+            folder = self._folder(file.source)
+            _require_current(file, revision)
+            raw, data = _require_readable(content, template_id)
+            _require_right(raw, found, template_id)
+            folder.write(template_id, data)
+        return self._saved(template_id, file.source)
 
-def _library(found: Sequence[_File]) -> _Library:
-    shipped = _shipped()
-    winners = {file.id: file for file in found if file.id not in shipped}
-    own = {
-        file.id: file.content
-        for file in winners.values()
-        if isinstance(file.content, Mapping) and file.content.get("id") == file.id
-    }
-    raw_by_id = {**shipped, **{key: raw for key, raw in own.items() if not shape_problems(raw)}}
-    listed = [_listed(template_id, raw, Source.SHIPPED) for template_id, raw in shipped.items()]
-    for file in found:
-        findings = _check_file(file, raw_by_id)
-        winner = winners.get(file.id)
-        listed.append(
-            replace(
-                _listed(file.id, file.content, file.source),
-                path=file.path,
-                errors=findings.errors,
-                warnings=findings.warnings,
-                hidden_by=Source.SHIPPED if winner is None else None if winner is file else winner.source,
+    def delete(self, template_id: str, *, revision: str) -> None:
+        """Raises `StaleRevision`, `NotFound`, `Forbidden` for a shipped one, and `Conflict` while another
+        template extends it."""
+        usable_id(template_id)
+        with self._writing() as (_, found):
+            file = self._file(template_id, found, "deleted")
+            _require_current(file, revision)
+            beneath = (
+                file.source is Source.PROJECT and self._user is not None and self._user.find(template_id)
             )
+            children = [] if beneath else [id for id in found.children(template_id) if id != template_id]
+            if children:
+                raise Conflict(
+                    f"{template_id} is extended by {', '.join(children)}: change or delete "
+                    f"{'that one' if len(children) == 1 else 'those'} first"
+                )
+            self._folder(file.source).remove(template_id)
+        self._now()
+
+    def duplicate(
+        self, template_id: str, new_id: str, *, name: str | None = None, into: Source = Source.USER
+    ) -> Listed:
+        """A copy of the template's own file under another id. Raises what `get` and `create` raise."""
+        raw = self.get(template_id, resolved=False)
+        usable_id(new_id)
+        return self.create({**raw, "id": new_id, "name": name or f"{raw['name']} (copy)"}, into=into)
+
+    def import_(
+        self, data: bytes, *, replacing: bool = False, into: Source = Source.USER
+    ) -> tuple[Imported, ...]:
+        """The templates of a JSON object, a JSON array or a zip, each saved or refused on its own, parents
+        first. With `replacing`, custom ones of the same id give way. Raises InvalidInput for what is no such
+        file, or can't be kept."""
+        try:
+            found = members(data)
+        except Unreadable as unreadable:
+            raise InvalidInput(f"nothing can be imported: {unreadable}") from None
+        return tuple(self._import(member, replacing, into) for member in _parents_first(found))
+
+    def export(self, template_ids: Sequence[str], *, resolved: bool = False) -> dict[str, dict[str, Any]]:
+        """By id: the JSON object of the template's own file, or with everything that it inherits. Raises what
+        `get` raises."""
+        return {
+            id: copy.deepcopy(dict(self.get(id).raw)) if resolved else self.get(id, resolved=False)
+            for id in template_ids
+        }
+
+    def _import(self, member: Member, replacing: bool, into: Source) -> Imported:
+        said = member.content.get("id") if isinstance(member.content, Mapping) else None
+        template_id = said if isinstance(said, str) else ""
+        outcome: Literal["created", "replaced"] = "created"
+        try:
+            if isinstance(member.content, Unreadable):
+                return _refused(member, "", ("", str(member.content)))
+            taken = self._folder(into).find(template_id) if replacing and is_id(template_id) else None
+            if taken is not None:
+                outcome = "replaced"
+                listed = self.update(template_id, member.data, revision=taken.revision)
+            else:
+                listed = self.create(member.data, into=into)
+        except InvalidTemplate as error:
+            return _refused(member, template_id, *error.problems)
+        except (Conflict, Forbidden) as error:
+            return _refused(member, template_id, ("/id", str(error)))
+        return Imported(label=member.label, id=template_id, outcome=outcome, listed=listed)
+
+    def _now(self) -> Library:
+        mark = [folder.mark() for folder in self._folders()]
+        if self._library is not None and None not in mark and mark == self._mark:
+            return self._library
+        before = self._library
+        known = {(file.path, file.revision): file for file in before.winners.values()} if before else {}
+        read = (file for folder in self._folders() for file in folder.read())
+        files = [known.get((file.path, file.revision), file) if file.revision else file for file in read]
+        self._library = library(files, self._hook_warnings, before)
+        self._mark = mark
+        now = self._library
+        for event, listed in changes(before.listed if before is not None else None, now.listed):
+            for wanted, callback in tuple(self._callbacks):
+                if wanted in (event, "*"):
+                    callback(event, listed)
+        return now
+
+    def _folders(self) -> tuple[TemplateFolder, ...]:
+        return tuple(folder for folder in (self._user, self._project) if folder is not None)
+
+    def _folder(self, source: Source) -> TemplateFolder:
+        folder = self._project if source is Source.PROJECT else self._user
+        if folder is None:
+            raise InvalidInput(f"there is no folder for the templates of the {source} here")
+        return folder
+
+    @contextmanager
+    def _writing(self, into: Source = Source.USER) -> Iterator[tuple[TemplateFolder, Library]]:
+        """What is seen inside stays as it is until the end, as far as writers go through here."""
+        if into is Source.SHIPPED:
+            raise Forbidden("shipped templates can't be changed: create your own, which may extend them")
+        folder = self._folder(into)
+        with self._folder(Source.USER).alone():
+            self._mark = None
+            yield folder, self._now()
+
+    def _saved(self, template_id: str, source: Source) -> Listed:
+        self._mark = None
+        return next(one for one in self.list() if (one.id, one.source) == (template_id, source))
+
+    def _file(self, template_id: str, found: Library, done: str) -> TemplateFile:
+        if template_id in shipped():
+            raise Forbidden(
+                f"{template_id} is shipped and can't be {done}: copy it with "
+                f"`bigtask template duplicate {template_id} NEW_ID`, or extend it"
+            )
+        file = found.winners.get(template_id)
+        if file is None:
+            raise NotFound(unknown(template_id, (*found.raw_by_id, *found.broken)))
+        if file.problem is not None:
+            raise InvalidInput(f"{file.path} can't be {done} here: {file.problem}")
+        return file
+
+    def _hook_warnings(self, template: Template, source: Source) -> tuple[Problem, ...]:
+        root = self._project.path.parent.parent if self._project and source is Source.PROJECT else None
+        return tuple(hook_warnings(template, root))
+
+    def _consent(self, found: Library, template_id: str) -> Consent | None:
+        return consent_for(
+            found,
+            template_id,
+            user_dir=self._user.path if self._user else None,
+            project_dir=self._project.path if self._project else None,
         )
-    return _Library(listed=tuple(listed), raw_by_id=raw_by_id)
+
+    def _with_approval(self, found: Library, one: Listed) -> Listed:
+        if one.errors or one.hidden_by is not None or one.source is Source.SHIPPED:
+            return one
+        consent = self._consent(found, one.id)
+        return one if consent is None else replace(one, approved=self._holds(consent))
+
+    def _holds(self, consent: Consent) -> bool:
+        kept = self._approvals
+        return kept is not None and kept.holds(Kind.TEMPLATE, consent.path, consent.digest)
+
+    def _kept_approvals(self) -> Approvals:
+        if self._approvals is None:
+            raise InvalidInput("approvals aren't kept here: give the manager a file for them")
+        return self._approvals
 
 
-def _check_file(file: _File, raw_by_id: Mapping[str, Mapping[str, Any]]) -> Findings:
-    if isinstance(file.content, Unreadable):
-        return Findings(errors=(("", str(file.content)),))
-    findings = _check_custom(file.content, raw_by_id)
-    said = file.content.get("id") if isinstance(file.content, Mapping) else None
-    if findings.errors or said == file.id:
-        return findings
-    return replace(
-        findings, errors=(("/id", f"must be {file.id}, the name of its file, not {said}: change either"),)
-    )
+def _given(content: object) -> tuple[object, bytes]:
+    """The JSON value and the text of its file. What a program hands in passes the same bounds as a file.
+    Raises `Unreadable`."""
+    data = content if isinstance(content, bytes) else as_bytes(content)
+    return parse(data), data
 
 
-def _check_custom(raw: object, raw_by_id: Mapping[str, Mapping[str, Any]]) -> Findings:
-    said = raw.get("id") if isinstance(raw, Mapping) else None
-    if isinstance(said, str) and said in _shipped():
-        sentence = f"{said} is reserved for the template that is shipped: choose another id"
-        return Findings(errors=(("/id", sentence),))
-    return check(raw, raw_by_id)
-
-
-def _listed(template_id: str, raw: object, source: Source) -> Listed:
-    """Only what has the right type is shown: the file may be broken anywhere."""
-    found = raw if isinstance(raw, Mapping) else {}
-    words = {
-        key: found[key]
-        for key in ("name", "description", "icon", "author", "version", "extends")
-        if isinstance(found.get(key), str)
-    }
-    tags = found.get("tags")
-    return Listed(
-        id=template_id,
-        source=source,
-        tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
-        **words,
-    )
-
-
-def _files(directory: Path | None, source: Source) -> Iterator[_File]:
-    if directory is None or not directory.is_dir():
-        return
-    for path in sorted(directory.glob("*.json")):
-        if path.is_file():
-            yield _File(source=source, path=path, content=_content(path))
-
-
-def _content(path: Path) -> object:
+def _require_readable(content: Content, name: str = "without an id") -> tuple[object, bytes]:
     try:
-        with path.open("rb") as file:
-            # One byte over the bound is enough for `parse` to refuse it.
-            return parse(file.read(MAX_BYTES + 1))
+        return _given(content)
     except Unreadable as unreadable:
-        return unreadable
-    except OSError as error:
-        return Unreadable(f"the file can't be read: {error.strerror}")
+        raise InvalidTemplate(name, [("", str(unreadable))]) from None
 
 
-@cache
-def _shipped() -> Mapping[str, Mapping[str, Any]]:
-    """Not checked here: the tests do that once for everybody, and every start would pay for it."""
-    found = sorted(Path(__file__).with_name("shipped").glob("*.json"))
-    raws = (msgspec.json.decode(path.read_bytes(), type=dict[str, Any]) for path in found)
-    return {raw["id"]: raw for raw in raws}
+def _require_right(raw: object, found: Library, template_id: str | None) -> str:
+    """The id. Raises `InvalidTemplate`."""
+    said = raw.get("id") if isinstance(raw, Mapping) else None
+    findings = found.check(raw, template_id)
+    if findings.errors:
+        raise InvalidTemplate(template_id or (str(said) if is_id(said) else "without an id"), findings.errors)
+    return usable_id(said)
+
+
+def _require_current(file: TemplateFile, revision: str) -> None:
+    if revision != file.revision:
+        raise StaleRevision(given=revision, current=file.revision)
+
+
+def _refused(member: Member, template_id: str, *errors: Problem) -> Imported:
+    return Imported(label=member.label, id=template_id, outcome="refused", errors=errors)
+
+
+def _parents_first(found: Sequence[Member]) -> Iterator[Member]:
+    """A child can't be saved before its parent. The members of a cycle come last, and are refused then."""
+    left = list(found)
+    while left:
+        ids = {_said(member, "id") for member in left}
+        now = [member for member in left if _said(member, "extends") not in ids - {_said(member, "id")}]
+        yield from now or left
+        left = [member for member in left if member not in now] if now else []
+
+
+def _said(member: Member, key: str) -> str | None:
+    said = member.content.get(key) if isinstance(member.content, Mapping) else None
+    return said if isinstance(said, str) else None

@@ -6,8 +6,17 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bigtask.templates.template import PromptPair, Prompts, Template
+from bigtask.templates.template import PromptPair, Template
 from bigtask.templates.variables import Form, form, render
+
+PROMPTS: Mapping[str, str] = {
+    "analysis": "analysis",
+    "taskPlanning": "taskPlanning",
+    "workerExecution": "worker",
+    "aggregation": "aggregation",
+    "verification": "verification",
+}
+"""Each phase with the key that its prompt has below `prompts`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +40,7 @@ def build_prompt(template: Template, phase: str, values: Mapping[str, Any]) -> P
     `MAX_WORKERS`). Whatever in them comes from outside has its delimiters neutralised already;
     `RESPONSE_FORMAT` is the protocol's text for this phase, with its delimiters as they are.
     """
-    pair = _pair(template.prompts, phase)
+    pair = pair_of(template, phase)
     everything = _everything(template, values)
     system = render(pair.system, everything)
     user = render(pair.user, everything)
@@ -46,7 +55,7 @@ def prompt_form(
     template: Template, phase: str, values: Mapping[str, Any], *, open_names: Container[str] = ()
 ) -> Form:
     """What `build_prompt` gives as one text, but for `open_names`: they are filled in for each attempt."""
-    pair = _pair(template.prompts, phase)
+    pair = pair_of(template, phase)
     known = {name: v for name, v in _everything(template, values).items() if name not in open_names}
     return form("\n\n".join(part for part in (pair.system, pair.user) if part), known)
 
@@ -55,7 +64,9 @@ def _everything(template: Template, values: Mapping[str, Any]) -> dict[str, Any]
     return {**_limits(template), **template.variables, **values}
 
 
-def _pair(prompts: Prompts, phase: str) -> PromptPair:
+def pair_of(template: Template, phase: str) -> PromptPair:
+    """`phase` is a key of `PROMPTS`; another one is a `KeyError`."""
+    prompts = template.prompts
     return {
         "analysis": prompts.analysis,
         "taskPlanning": prompts.task_planning,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,15 @@ Problem = tuple[str, str]
 """A JSON pointer (RFC 6901) and a sentence."""
 
 
+MOST_PROBLEMS = 100
+"""Nobody reads more at once, and wording each of a million would take hours."""
+
+
 def shape_problems(raw: object) -> tuple[Problem, ...]:
-    """Each thing that the schema refuses, once, in the order of the pointers; empty means none."""
+    """Each thing that the schema refuses, once, in the order of the pointers; empty means none. The first
+    `MOST_PROBLEMS` that are found."""
     found = (problem for error in _validator().iter_errors(raw) for problem in _problems(error))
-    return tuple(sorted(dict.fromkeys(found)))
+    return tuple(sorted(dict.fromkeys(islice(found, MOST_PROBLEMS))))
 
 
 def pointer(path: Iterable[str | int]) -> str:
@@ -32,7 +38,7 @@ def pointer(path: Iterable[str | int]) -> str:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """`: did you mean x?` when one of the known words is close, else nothing."""
-    close = get_close_matches(word, sorted(known), n=1, cutoff=0.7)
+    close = get_close_matches(word[:100], sorted(known), n=1, cutoff=0.7)
     return f": did you mean {close[0]}?" if close else ""
 
 
@@ -50,7 +56,7 @@ def _validator() -> Draft202012Validator:
     return Draft202012Validator(schema())
 
 
-def _problems(error: ValidationError) -> list[Problem]:
+def _problems(error: ValidationError) -> Iterator[Problem]:
     where = pointer(error.absolute_path)
     value: Any = error.instance
     wanted: Any = error.schema
@@ -58,25 +64,34 @@ def _problems(error: ValidationError) -> list[Problem]:
     match error.validator:
         case "additionalProperties":
             known = wanted["properties"]
-            return [(where + pointer([key]), _unknown(key, known)) for key in value if key not in known]
+            yield from (
+                (where + pointer([key]), _unknown(key, known, value)) for key in value if key not in known
+            )
         case "required":
-            return [(where + pointer([key]), _missing(key)) for key in limit if key not in value]
+            yield from ((where + pointer([key]), _missing(key)) for key in limit if key not in value)
         case "uniqueItems":
-            return [(where, "must not repeat an entry")]
+            yield where, "must not repeat an entry"
         case _ if "propertyNames" in error.absolute_schema_path:
-            return [(where + pointer([value]), f"the name must be {_wanted(wanted)}")]
+            yield where + pointer([value]), f"the name must be {_wanted(wanted)}"
         case _:
-            return [(where, f"must be {_wanted(wanted)}, not {_shown(value)}{_hint(value, wanted)}")]
+            yield where, f"must be {_wanted(wanted)}, not {_shown(value)}{_hint(value, wanted)}"
 
 
-def _unknown(key: str, known: Mapping[str, Any]) -> str:
-    meant = suggestion(key, known)
+def _unknown(key: str, known: Mapping[str, Any], given: Collection[str]) -> str:
+    # One that is there already can't be what was meant.
+    meant = suggestion(key, [word for word in known if word not in given]) or suggestion(key, known)
+    key = _named(key)
     if meant:
         return f"{key} isn't known here{meant}"
     homes = [home for home in _homes().get(key, ()) if home]
     if homes:
         return f"{key} isn't known here: it belongs in {' or '.join(homes)}"
     return f"{key} isn't known here: known are {', '.join(sorted(known))}"
+
+
+def _named(key: str) -> str:
+    """A key as its author wrote it, unless that would make the sentence unreadable."""
+    return key if key.isidentifier() and len(key) <= 60 else _shortened(key)
 
 
 def _missing(key: str) -> str:

@@ -13,9 +13,10 @@ from msgspec import Meta, Struct, field
 
 from bigtask.errors import InvalidTemplate
 from bigtask.protocol.delimiters import END_DELIMITER, START_DELIMITER
+from bigtask.templates.identity import ID_PATTERN
 
 # Python's `$` also matches before a last newline; JSON Schema's doesn't. The look-ahead makes them agree.
-Id = Annotated[str, Meta(pattern="^[a-z0-9_][a-z0-9_-]{0,63}$(?!\\n)")]
+Id = Annotated[str, Meta(pattern=f"^{ID_PATTERN}$(?!\\n)")]
 Words = Annotated[str, Meta(min_length=1)]
 Delimiter = Annotated[str, Meta(min_length=3)]
 Milliseconds = Annotated[int, Meta(ge=10_000, le=86_400_000)]
