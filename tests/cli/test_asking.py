@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bigtask.cli.asking import command_of, question_of
+from bigtask.cli.asking import command_of, question_of, wants_editor
 from bigtask.core import commands as c
 from bigtask.core import observations as o
 from bigtask.core.edits import DropTask, SetTask
@@ -46,9 +46,9 @@ def test_what_is_typed_about_a_plan_becomes_a_command(typed: str, wanted: c.AnyC
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("", "type c, d TASK"),
-        ("d", "type c, d TASK"),
-        ("c now", "type c, d TASK"),
+        ("", "type c, e, d TASK"),
+        ("d", "type c, e, d TASK"),
+        ("c now", "type c, e, d TASK"),
         ("d x", "has no task 'x'"),
         ("d do", "more than one task 'do'"),
         ("d 4", "has no task '4'"),
@@ -60,6 +60,15 @@ def test_what_is_typed_about_a_plan_becomes_a_command(typed: str, wanted: c.AnyC
 def test_what_cannot_be_done_to_a_plan_is_a_sentence(typed: str, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
         command_of(about_a_plan().run, typed, who="ada")
+
+
+def test_only_e_about_a_plan_opens_an_editor() -> None:
+    world = about_a_plan()
+    assert [wants_editor(world.run, typed) for typed in ("e", "Edit", "w1 e")] == [True] * 3
+    assert [wants_editor(world.run, typed) for typed in ("", "e core", "c", "w9 e")] == [False] * 4
+    assert not wants_editor(asked("edit", "retry").run, "e")
+    world.ask(c.Pause())
+    assert not wants_editor(world.run, "e")
 
 
 @pytest.mark.parametrize(

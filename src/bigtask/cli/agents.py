@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bigtask.cli.frame import Frame, json_option, print_json
+from bigtask.cli.frame import Frame, carry_out, json_option, print_json
 from bigtask.cli.screen import Screen, note, table, word
 from bigtask.cli.words import one_line
 
 if TYPE_CHECKING:
     from bigtask.agents.protocol import Agent
+    from bigtask.core.answers import Answers
+    from bigtask.host.answer_record import Record
 
 
 @click.command(
@@ -20,10 +22,20 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def command(frame: Frame, as_json: bool) -> None:
-    """The agents, in the order in which one is chosen when you name none, and whether they can work here."""
+    """The agents, in the order in which one is chosen when you name none, and whether they can work here; and
+    how well they kept to the form of their answers in the last runs that have ended.
+
+    An answer is strict when it could be read as it came, repaired when it was mended first, asked again when
+    it had to be given anew, and failed when a person had to see to it.
+    """
+    from bigtask.core.answers import shares
+    from bigtask.host.answer_record import record
+
     found = [describe(agent) for agent in frame.agents.values()]
+    last = carry_out(lambda: record(frame.home))
     if as_json:
-        print_json({"agents": found})
+        by_agent = {name: shares(counts) for name, counts in last.by_agent.items()}
+        print_json({"agents": found, "answers": {"runs": last.runs, "byAgent": by_agent}})
         return
     screen = Screen()
     columns = ["agent", "usable", "account", "interrupt", "resume", "detail"]
@@ -42,6 +54,7 @@ def command(frame: Frame, as_json: bool) -> None:
         style = "" if one["usable"] else "dim"
         rows.add_row(*(word(str(cells[name]), style=style) for name in columns))
     screen.print(rows)
+    _show_answers(screen, last)
     note("\nscripted:FILE plays a script instead of a model: bigtask demo shows one")
 
 
@@ -56,3 +69,25 @@ def describe(agent: Agent) -> dict[str, Any]:
         "canInterrupt": traits.can_interrupt,
         "canResume": traits.can_resume,
     }
+
+
+def _show_answers(screen: Screen, last: Record) -> None:
+    if not last.by_agent:
+        return
+    screen.title("Answers in the last run" if last.runs == 1 else f"Answers in the last {last.runs:,} runs")
+    columns = ("agent", "answers", "strict", "repaired", "asked again", "failed")
+    rows = table(*columns, fixed=columns, right=columns[1:])
+    for name, counts in last.by_agent.items():
+        rows.add_row(
+            *(word(cell, style="") for cell in (one_line(name, 60), f"{counts.total:,}", *_shares(counts)))
+        )
+    screen.print(rows)
+
+
+def _shares(counts: Answers) -> list[str]:
+    """In whole percents; one that isn't nothing never looks like it, nor one that isn't all."""
+    kinds = (counts.strict, counts.repaired, counts.reasked, counts.failed)
+    return [
+        "0 %" if not n else f"{min(max(round(100 * n / counts.total), 1), 99 if n < counts.total else 100)} %"
+        for n in kinds
+    ]

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from bigtask.cli.frame import Frame, carry_out, json_option, print_json, run_argument
 from bigtask.cli.screen import note
 from bigtask.cli.words import counted
-
-if TYPE_CHECKING:
-    from bigtask.core.run import Run
-    from bigtask.host.link import RunLink
 
 
 @click.command(
@@ -41,9 +35,8 @@ def command(
 ) -> None:
     """Answers something that a run waits for. `bigtask inbox` and `bigtask show RUN` list what there is, with
     the answers that each of them takes."""
-    from bigtask.cli.handwritten import read_data, usable
-    from bigtask.cli.reading import linked
-    from bigtask.cli.steering import through
+    from bigtask.cli.handwritten import read_data
+    from bigtask.cli.steering import ask
     from bigtask.core.commands import Answer
     from bigtask.core.status import status
 
@@ -51,14 +44,8 @@ def command(
     name = frame.name_of(folder)
     given = None if data is None else read_data(data)
 
-    async def settle(link: RunLink) -> Run:
-        run = await linked(link, folder.id)
-        written = None if given is None else usable(run, waiting_id, answer, given)
-        wanted = Answer(waiting_id=waiting_id, answer=answer, scope=scope, data=written, by=frame.who)
-        await link.ask(wanted)
-        return await linked(link, folder.id)
-
-    run, held = carry_out(lambda: through(frame, folder, "answer", settle))
+    wanted = Answer(waiting_id=waiting_id, answer=answer, scope=scope, data=given, by=frame.who)
+    run, held = carry_out(lambda: ask(frame, folder, "answer", wanted))
     if as_json:
         answered = {"id": run.id, "waitingId": waiting_id, "answer": answer, "scope": scope}
         print_json({**answered, "status": status(run), "waiting": len(run.waiting), "held": held})

@@ -12,7 +12,7 @@ from bigtask.core.states import TaskState, WaitingKind
 from bigtask.core.values import Waiting
 from bigtask.errors import BigtaskError, InvalidInput
 
-PLAN_KEYS = "[c]onfirm  [d]rop TASK  [p]riority TASK N  [s]kip TASK  [q] cancel the run"
+PLAN_KEYS = "[c]onfirm  [e]dit  [d]rop TASK  [p]riority TASK N  [s]kip TASK  [q] cancel the run"
 RESUME_KEYS = "[r]esume   Ctrl-C leaves it paused"
 _QUESTION = 600
 
@@ -75,6 +75,16 @@ def command_of(run: Run, typed: str, *, who: str) -> AnyCommand:
     return _answer(waiting, " ".join(words), who)
 
 
+def wants_editor(run: Run, typed: str) -> bool:
+    """Whether what was typed asks for the plan in an editor, which is no command by itself."""
+    words = typed.split()
+    waiting = next(iter(run.waiting.values()), None)
+    if words and words[0] in run.waiting:
+        waiting = run.waiting[words.pop(0)]
+    about_plan = waiting is not None and waiting.kind is WaitingKind.PLAN and not run.paused
+    return about_plan and [word.lower() for word in words] in (["e"], ["edit"])
+
+
 def _answer(waiting: Waiting, said: str, who: str) -> AnyCommand:
     options = waiting.options
     if said.isdecimal() and 1 <= int(said) <= len(options):
@@ -110,7 +120,7 @@ def _about_plan(run: Run, waiting: Waiting, words: list[str], who: str) -> AnyCo
             edit = SetTask(id=_task(run, id), fields={"priority": int(number)})
             return EditPlan(revision=revision, edits=(edit,), by=who)
         case _:
-            raise InvalidInput("type c, d TASK, p TASK N, s TASK or q")
+            raise InvalidInput("type c, e, d TASK, p TASK N, s TASK or q")
 
 
 def _task(run: Run, given: str) -> str:

@@ -27,6 +27,7 @@ class Keyboard:
         self.text = ""
         self._entered = entered
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._away = False
 
     @contextmanager
     def listening(self, descriptor: int) -> Iterator[None]:
@@ -36,8 +37,10 @@ class Keyboard:
 
         def again() -> None:
             # The shell has set the terminal up for itself while we were suspended.
-            tty.setcbreak(descriptor, termios.TCSANOW)
+            if not self._away:
+                tty.setcbreak(descriptor, termios.TCSANOW)
 
+        self._descriptor, self._before = descriptor, before
         again()
         loop.add_signal_handler(signal.SIGCONT, again)
         loop.add_reader(descriptor, self._read, descriptor)
@@ -47,6 +50,20 @@ class Keyboard:
             loop.remove_reader(descriptor)
             loop.remove_signal_handler(signal.SIGCONT)
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """While `listening`: another program has the terminal as it was before, and reads from it."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._descriptor)
+        self._away = True
+        termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
+        try:
+            yield
+        finally:
+            self._away, self.text = False, ""
+            tty.setcbreak(self._descriptor, termios.TCSAFLUSH)
+            loop.add_reader(self._descriptor, self._read, self._descriptor)
 
     def _read(self, descriptor: int) -> None:
         try:

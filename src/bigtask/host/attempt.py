@@ -8,8 +8,10 @@ notices on the way goes to `notice`.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -20,6 +22,7 @@ from bigtask.agents.protocol import (
     Opening,
     PermissionAsked,
     Prompt,
+    Reported,
     Session,
     SessionLost,
     Text,
@@ -32,7 +35,7 @@ from bigtask.core.values import Report, Usage
 from bigtask.errors import BigtaskError
 from bigtask.host.briefing import Briefing
 from bigtask.host.transcript import Transcript
-from bigtask.protocol.asking import ask_again, with_nonce
+from bigtask.protocol.asking import ask_again, go_on, with_nonce
 from bigtask.protocol.belief import Accepted, AskAgain, NeedsReview
 from bigtask.protocol.response import Response
 from bigtask.protocol.turn import TurnReading
@@ -40,6 +43,9 @@ from bigtask.protocol.turn import TurnReading
 MOST_REASKS = 3
 _PROGRESS_EVERY_S = 1.0
 _LAST_WORDS = 4_000
+_FIRST_WAIT_S = 30.0
+_LONGEST_WAIT_S = 900.0
+"""How long a limit is waited out whose end nobody knows: at first, and at most after doubling each time."""
 
 
 class ActiveTime:
@@ -71,10 +77,21 @@ class Controls:
     def __init__(self, timeout_s: float) -> None:
         self.time = ActiveTime(timeout_s)
         self.session: Session | None = None
-        self.interrupted = False
+        self._interruption = asyncio.Event()
+
+    @property
+    def interrupted(self) -> bool:
+        return self._interruption.is_set()
+
+    async def wait_out(self, wait_s: float) -> None:
+        """A time that isn't the attempt's own; an interruption ends it."""
+        self.time.stand_still()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._interruption.wait(), wait_s)
+        self.time.go_on()
 
     async def interrupt(self) -> None:
-        self.interrupted = True
+        self._interruption.set()
         if self.session is not None:
             await self.session.interrupt()
 
@@ -88,12 +105,19 @@ class Controls:
             await self.session.send(text)
 
 
+class _Cut(msgspec.Struct, frozen=True):
+    """The turn ended at a limit; `reset_s` is how long it was said to last."""
+
+    reset_s: float | None
+
+
 class _Heard(msgspec.Struct):
     """What one attempt has used and said so far."""
 
     usage: Usage = Usage()
     tools: dict[str, int] = {}
     last_words: str = ""
+    reset_s: float | None = None
 
     def ended(self) -> dict[str, Any]:
         return {"usage": self.usage, "tools": dict(self.tools)}
@@ -108,7 +132,12 @@ class AttemptRun:
         transcript: Transcript,
         controls: Controls,
         notice: Callable[[o.Observation], None],
+        *,
+        reasked: int = 0,
     ) -> None:
+        """`reasked`: how often an earlier session of the attempt, which this one continues, was asked
+        again."""
+        self._reasked = reasked
         self._briefing = briefing
         self._agent = agent
         self._opening = opening
@@ -139,26 +168,33 @@ class AttemptRun:
             self._controls.session = None
 
     async def _converse(self, session: Session) -> o.Ended:
-        text = self._briefing.text
-        errors: tuple[str, ...] = ()
-        for asked in range(MOST_REASKS + 1):
-            if asked:
-                self._notice(o.Reasked(**self._who, number=asked, errors=errors))
-                text = ask_again(
-                    errors, self._briefing.block, self._briefing.start_delimiter, self._briefing.end_delimiter
-                )
-            if self._controls.interrupted:
-                return o.Interrupted(**self._who, **self._heard.ended())
+        """The same session is asked again with exactly what was wrong; then it is a person's turn."""
+        briefing = self._briefing
+        text, cuts = briefing.text, 0
+        while not self._controls.interrupted:
             answer = await self._turn(session, text)
+            if isinstance(answer, _Cut):
+                known = answer.reset_s
+                doubled = _FIRST_WAIT_S * 2.0 ** min(cuts, 10)
+                await self._controls.wait_out(min(doubled, _LONGEST_WAIT_S) if known is None else known)
+                cuts += 1
+                text = go_on(briefing.block, briefing.start_delimiter, briefing.end_delimiter)
+                continue
             if not isinstance(answer, tuple):
                 return answer
-            errors = answer
-        return o.Unusable(
-            **self._who, **self._heard.ended(), errors=errors, answer=self._heard.last_words[-_LAST_WORDS:]
-        )
+            if self._reasked >= MOST_REASKS:
+                return self._unusable(answer)
+            self._reasked += 1
+            self._notice(o.Reasked(**self._who, number=self._reasked, errors=answer))
+            text = ask_again(answer, briefing.block, briefing.start_delimiter, briefing.end_delimiter)
+        return o.Interrupted(**self._who, **self._heard.ended())
 
-    async def _turn(self, session: Session, text: str) -> o.Ended | tuple[str, ...]:
-        """The attempt's end, or what was wrong with the answer."""
+    def _unusable(self, errors: tuple[str, ...]) -> o.Unusable:
+        said = self._heard.last_words[-_LAST_WORDS:]
+        return o.Unusable(**self._who, **self._heard.ended(), errors=errors, answer=said)
+
+    async def _turn(self, session: Session, text: str) -> o.Ended | _Cut | tuple[str, ...]:
+        """The attempt's end, what was wrong with the answer, or that there was no time for one."""
         nonce = os.urandom(8).hex()
         briefing = self._briefing
         reading = TurnReading(
@@ -178,7 +214,7 @@ class AttemptRun:
             nonce=nonce,
             schema=briefing.schema,
         )
-        self._heard.last_words = ""
+        self._heard.last_words, self._heard.reset_s = "", None
         end = TurnEnded()
         async for event in session.turn(prompt):
             match event:
@@ -186,6 +222,10 @@ class AttemptRun:
                     self._heard.last_words = (self._heard.last_words + event.text)[-2 * _LAST_WORDS :]
                     self._write("agent", event.text)
                     for block in reading.hear(event.text, event.message):
+                        self._progress(block)
+                case Reported():
+                    self._write("report", json.dumps(event.data, ensure_ascii=False))
+                    for block in reading.take(event.phase, event.data):
                         self._progress(block)
                 case ToolCall():
                     kind = event.kind.value
@@ -209,14 +249,17 @@ class AttemptRun:
                         cost_usd=event.cost_usd,
                     )
                 case Limited():
+                    self._heard.reset_s = event.reset_s
                     reset_ms = None if event.reset_s is None else int(event.reset_s * 1000)
                     self._notice(o.Limited(**self._who, kind=event.kind, reset_ms=reset_ms))
                 case TurnEnded():
                     end = event
         return self._judge(reading, end)
 
-    def _judge(self, reading: TurnReading, end: TurnEnded) -> o.Ended | tuple[str, ...]:
+    def _judge(self, reading: TurnReading, end: TurnEnded) -> o.Ended | _Cut | tuple[str, ...]:
         used = self._heard.ended()
+        if end.reason == "limited":
+            return _Cut(self._heard.reset_s)
         if end.reason == "interrupted":
             return o.Interrupted(**self._who, **used)
         if end.reason == "error":
@@ -226,14 +269,17 @@ class AttemptRun:
                 wrong = self._briefing.problems(response.data)
                 if wrong:
                     return wrong
-                report = Report(data=response.data, quality=response.quality.value)
+                report = Report(
+                    data=response.data,
+                    quality=response.quality.value,
+                    repairs=response.repairs,
+                    warnings=response.warnings,
+                )
                 return o.Reported(**self._who, **used, report=report)
             case AskAgain(errors=errors):
                 return errors
             case NeedsReview(reason=reason):
-                return o.Unusable(
-                    **self._who, **used, errors=(reason,), answer=self._heard.last_words[-_LAST_WORDS:]
-                )
+                return self._unusable((reason,))
 
     def _progress(self, block: Response) -> None:
         """At most once a second: watchers needn't know more, and each is an event."""
