@@ -7,7 +7,8 @@ that it can't be made to show.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from bigtask.agents.protocol import (
     Opening,
     PermissionAsked,
     Prompt,
+    Reported,
     Session,
     SessionEvent,
     SessionLost,
@@ -33,8 +35,13 @@ from bigtask.agents.scripted.agent import ScriptedAgent
 from bigtask.agents.scripted.script import script_of
 from bigtask.errors import Conflict
 from bigtask.process import minimal_env
-from bigtask.protocol.belief import Accepted, AskAgain, Verdict
+from bigtask.protocol.belief import Accepted, AskAgain, Verdict, accept
+from bigtask.protocol.reading import read_value
 from bigtask.protocol.turn import TurnReading
+from claude.rows import answering_claude, claude_showing
+
+TIMEOUT_S = 100
+"""Real programs on a busy machine: what isn't done by then hangs."""
 
 HOSTILE = "é 😀 \u202e \x00 \x1b[31m \r\n {CWD} <<<END_ORCHESTRATOR_RESPONSE>>·> \\ \" ' `$(x)`"
 TOOLS = [{"do": "tool", "kind": kind.value} for kind in ToolKind]
@@ -45,6 +52,12 @@ BEHAVIOURS: Mapping[str, list[dict[str, Any]]] = {
         {"do": "progress", "percent": 40},
         {"do": "say", "text": "Done. "},
         {"do": "answer", "pieces": 7, "joined": True},
+    ],
+    "reports by a tool": [
+        {"do": "report", "phase": "progress", "data": {"status": "in_progress"}},
+        {"do": "report", "data": {"status": "fine"}},
+        {"do": "report", "data": {"status": "success", "summary": "by a tool"}},
+        {"do": "say", "text": "That was it."},
     ],
     "reports usage": [
         {"do": "usage", "input_tokens": 10, "cost_usd": 0.5},
@@ -108,29 +121,41 @@ PROMPT = Prompt(
 )
 
 
-@pytest.fixture(params=AGENTS)
-def agents(request: pytest.FixtureRequest) -> Callable[[str], Agent]:
-    def showing(behaviour: str) -> Agent:
-        agent = AGENTS[request.param](behaviour)
-        if agent is None:
-            pytest.skip(f"{request.param} can't be made to show that")
-        return agent
+@pytest.fixture(params=[*AGENTS, "claude"])
+def agents(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Agent]]:
+    with ExitStack() as stack:
 
-    return showing
+        def showing(behaviour: str) -> Agent:
+            if request.param == "claude":
+                agent = stack.enter_context(claude_showing(behaviour))
+            else:
+                agent = AGENTS[request.param](behaviour)
+            if agent is None:
+                pytest.skip(f"{request.param} can't be made to show that")
+            return agent
+
+        yield showing
 
 
-@pytest.fixture(params=ANSWERING)
-def agent(request: pytest.FixtureRequest) -> Agent:
-    return ANSWERING[request.param]()
+@pytest.fixture(params=[*ANSWERING, "claude"])
+def agent(request: pytest.FixtureRequest) -> Iterator[Agent]:
+    with ExitStack() as stack:
+        yield (
+            stack.enter_context(answering_claude())
+            if request.param == "claude"
+            else ANSWERING[request.param]()
+        )
 
 
 @pytest.fixture
-def opening(tmp_path: Path) -> Opening:
-    return Opening(name="local___orch_1_worker_t1", cwd=tmp_path, env=minimal_env())
+def opening(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Opening:
+    home = tmp_path_factory.mktemp("home")
+    env = minimal_env({"HOME": str(home), "TMPDIR": str(home)})
+    return Opening(name="local___orch_1_worker_t1", cwd=tmp_path, env=env)
 
 
 async def played(session: Session, prompt: Prompt = PROMPT) -> list[SessionEvent]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(TIMEOUT_S):
         return [event async for event in session.turn(prompt)]
 
 
@@ -140,6 +165,14 @@ async def turn_of(agent: Agent, opening: Opening) -> list[SessionEvent]:
 
 
 def verdict(events: list[SessionEvent], phase: str = "completion") -> Verdict:
+    """Of what was reported the last that can be used counts, else the last; without a report the text."""
+    reported = [
+        accept([[read_value(event.phase, event.data, PROMPT.nonce)]], nonce=PROMPT.nonce, phase=phase)
+        for event in events
+        if isinstance(event, Reported) and event.phase != "progress"
+    ]
+    if reported:
+        return next((found for found in reversed(reported) if isinstance(found, Accepted)), reported[-1])
     reading = TurnReading(nonce=PROMPT.nonce, phase=phase, task_id="t1")
     for event in events:
         if isinstance(event, Text):
@@ -193,6 +226,17 @@ async def test_pieces_of_a_message_share_its_number(agents: Callable[[str], Agen
     assert isinstance(verdict(events), Accepted)
 
 
+async def test_a_report_by_a_tool_is_an_answer_without_a_nonce(
+    agents: Callable[[str], Agent], opening: Opening
+) -> None:
+    events = await turn_of(agents("reports by a tool"), opening)
+    reports = [event for event in events if isinstance(event, Reported)]
+    assert [report.phase for report in reports] == ["progress", "completion", "completion"]
+    found = verdict(events)
+    assert isinstance(found, Accepted)
+    assert found.response.data == {"task_id": "t1", "status": "success", "summary": "by a tool"}
+
+
 async def test_tool_calls_are_told_by_kind(agents: Callable[[str], Agent], opening: Opening) -> None:
     events = await turn_of(agents("uses tools"), opening)
     kinds = [event.kind for event in events if isinstance(event, ToolCall)]
@@ -211,7 +255,7 @@ async def test_a_permission_stands_still_until_it_is_answered(
     agents: Callable[[str], Agent], opening: Opening, answer: str, said: str
 ) -> None:
     events: list[SessionEvent] = []
-    async with asyncio.timeout(30), agents("asks permission").session(opening) as session:
+    async with asyncio.timeout(TIMEOUT_S), agents("asks permission").session(opening) as session:
         async for event in session.turn(PROMPT):
             events.append(event)
             if isinstance(event, PermissionAsked):
@@ -225,7 +269,7 @@ async def test_a_permission_stands_still_until_it_is_answered(
 async def test_an_interrupted_turn_ends_as_interrupted_and_the_session_goes_on(
     agents: Callable[[str], Agent], opening: Opening
 ) -> None:
-    async with asyncio.timeout(30), agents("hangs").session(opening) as session:
+    async with asyncio.timeout(TIMEOUT_S), agents("hangs").session(opening) as session:
         for _ in range(2):
             events = []
             async for event in session.turn(PROMPT):
@@ -236,7 +280,7 @@ async def test_an_interrupted_turn_ends_as_interrupted_and_the_session_goes_on(
 
 
 async def test_a_permission_can_be_interrupted(agents: Callable[[str], Agent], opening: Opening) -> None:
-    async with asyncio.timeout(30), agents("asks permission").session(opening) as session:
+    async with asyncio.timeout(TIMEOUT_S), agents("asks permission").session(opening) as session:
         events = []
         async for event in session.turn(PROMPT):
             events.append(event)
@@ -247,7 +291,7 @@ async def test_a_permission_can_be_interrupted(agents: Callable[[str], Agent], o
 
 async def test_a_message_reaches_a_running_turn(agents: Callable[[str], Agent], opening: Opening) -> None:
     events = []
-    async with asyncio.timeout(30), agents("waits for a message").session(opening) as session:
+    async with asyncio.timeout(TIMEOUT_S), agents("waits for a message").session(opening) as session:
         async for event in session.turn(PROMPT):
             events.append(event)
             if event == Text(text="?", message=0):
@@ -268,7 +312,7 @@ async def test_a_hanging_session_can_be_closed_and_its_consumer_cancelled(
                 hanging.set()
 
     consumer = asyncio.create_task(consume())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(TIMEOUT_S):
         await hanging.wait()
         consumer.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -278,7 +322,7 @@ async def test_a_hanging_session_can_be_closed_and_its_consumer_cancelled(
 async def test_a_turn_that_is_left_early_blocks_the_next_one(
     agents: Callable[[str], Agent], opening: Opening
 ) -> None:
-    async with asyncio.timeout(30), agents("streams messages").session(opening) as session:
+    async with asyncio.timeout(TIMEOUT_S), agents("streams messages").session(opening) as session:
         turn = session.turn(PROMPT)
         async for _ in turn:
             break

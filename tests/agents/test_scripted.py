@@ -129,7 +129,7 @@ async def test_a_list_of_tasks_is_a_whole_script(tmp_path: Path) -> None:
         (prompt(TASK_ID="a"), {}, "worker"),
         (prompt(TASK_ID="b"), {}, "b"),
         (prompt(TASK_ID="b", ATTEMPT=2), {}, "b again"),
-        (prompt(TASK_ID="b"), {"name": "x_worker_b_r2"}, "b again"),
+        (prompt(TASK_ID="b"), {"name": "x_worker_b_r1"}, "b again"),
         (prompt(TASK_ID="b", ATTEMPT=1), {"name": "x_worker_b_r2"}, "b"),
     ],
 )

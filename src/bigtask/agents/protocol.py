@@ -61,6 +61,13 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     effort: str | None = None
     resume: str | None = None
     """The id of an earlier session to continue, for agents that can."""
+    used: UsageReported | None = None
+    """The last that was reported of the session to continue. What is reported from then on holds it too."""
+    project_settings: bool = False
+    """Whether the agent may load what the project holds for it (instructions, settings, tool servers)."""
+    budget_usd: float | None = None
+    """What may be spent from here on, for agents with a cap of their own. It can be overstepped by one
+    answer of the model."""
 
 
 class Prompt(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +102,17 @@ class PermissionAsked(msgspec.Struct, frozen=True, kw_only=True):
     options: Sequence[str] = ("allow", "deny")
 
 
+class Reported(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer, or progress, that came by a tool or a schema and not as text.
+
+    The session vouches for it, so it has no nonce. `phase` is that of a block and `data` its fields, as the
+    agent gave them: neither is checked. Of several answers in a turn the last that can be used counts.
+    """
+
+    phase: str
+    data: Any
+
+
 class UsageReported(msgspec.Struct, frozen=True, kw_only=True):
     """What this session has used so far, in all: a later report replaces an earlier one."""
 
@@ -104,20 +122,25 @@ class UsageReported(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limited(msgspec.Struct, frozen=True, kw_only=True):
-    """The account is limited; `reset_s` is how long the provider said to wait, if it said."""
+    """The account is limited; `reset_s` is how long the provider said to wait, if it said.
+
+    `kind` is `rate`, `overloaded` or `usage`. The turn goes on by itself, or ends with reason `limited`.
+    """
 
     kind: str
     reset_s: float | None = None
 
 
 class TurnEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """`reason` is `end`, `interrupted`, `max_tokens` or `error`; `detail` says more about an error."""
+    """`reason` is `end`, `interrupted`, `max_tokens`, `limited` or `error`; `detail` says more about the last
+    two. After `limited` the session is as it was: another turn goes on where this one stopped.
+    """
 
     reason: str = "end"
     detail: str = ""
 
 
-SessionEvent = Text | ToolCall | PermissionAsked | UsageReported | Limited | TurnEnded
+SessionEvent = Text | ToolCall | PermissionAsked | Reported | UsageReported | Limited | TurnEnded
 
 
 class SessionLost(BigtaskError):

@@ -12,6 +12,12 @@ SCRIPTED = "scripted:"
 """Before the path of a script: `scripted:FILE` is an agent of its own."""
 
 
+def _claude() -> Agent:
+    from bigtask.agents.claude.agent import ClaudeAgent
+
+    return ClaudeAgent()
+
+
 def _offline() -> Agent:
     from bigtask.agents.offline.agent import OfflineAgent
 
@@ -25,7 +31,7 @@ def _scripted(name: str) -> Agent:
     return ScriptedAgent(load_script(Path(name.removeprefix(SCRIPTED))), name=name)
 
 
-AGENTS: dict[str, Callable[[], Agent]] = {"offline": _offline}
+AGENTS: dict[str, Callable[[], Agent]] = {"claude": _claude, "offline": _offline}
 """In the order in which one is chosen when nobody names one."""
 
 

@@ -24,6 +24,8 @@ class Occasion:
     task: str | None
     attempt: int
     turn: int
+    claims: Sequence[str] = ()
+    """The ids of the claims that the turn is asked to judge."""
 
 
 def occasion_of(prompt: Prompt, *, session_name: str, turn: int) -> Occasion:
@@ -33,8 +35,9 @@ def occasion_of(prompt: Prompt, *, session_name: str, turn: int) -> Occasion:
     return Occasion(
         phase=prompt.phase,
         task=None if task is None else str(task),
-        attempt=said if isinstance(said, int) else int(named[1]) if named else 1,
+        attempt=said if isinstance(said, int) else int(named[1]) + 1 if named else 1,
         turn=turn,
+        claims=prompt.variables.get("CLAIMS", ()),
     )
 
 
@@ -60,7 +63,9 @@ def good_data(script: Script, occasion: Occasion) -> dict[str, Any]:
         case "aggregation":
             return {"status": "success", "summary": "The results fit together.", "conflicts": []}
         case _:
-            return {"status": "passed", "summary": "Nothing is missing.", "issues": []}
+            claims = [{"id": id, "verdict": "holds", "evidence": "as scripted"} for id in occasion.claims]
+            judged = {"claims": claims} if claims else {}
+            return {"status": "passed", "summary": "Nothing is missing.", "issues": [], **judged}
 
 
 def _conditions(when: When) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from bigtask.agents.protocol import (
     Limited,
     PermissionAsked,
     Prompt,
+    Reported,
     SessionEvent,
     SessionLost,
     Text,
@@ -36,6 +37,7 @@ from bigtask.agents.scripted.script import (
     Listen,
     Progress,
     Raw,
+    Report,
     Say,
     Script,
     Step,
@@ -148,6 +150,9 @@ class Player:
                     text, pieces = self._block(step, prompt, occasion, variables)
                     for piece in self._said(_cut(text, pieces), joined=step.joined):
                         yield piece
+                case Report():
+                    phase, data = self._answered(step, occasion, variables)
+                    yield Reported(phase=phase, data=data)
                 case Tool():
                     yield ToolCall(
                         kind=step.kind,
@@ -230,10 +235,7 @@ class Player:
         """The text of a block and how many pieces it comes in."""
         match step:
             case Answer():
-                phase = step.phase or ANSWERS.get(occasion.phase, occasion.phase)
-                data = (
-                    good_data(self._script, occasion) if step.data is None else filled(step.data, variables)
-                )
+                phase, data = self._answered(step, occasion, variables)
                 before, after, pieces = (
                     filled(step.before, variables),
                     filled(step.after, variables),
@@ -242,20 +244,27 @@ class Player:
                 end = f"\n{self._script.end_delimiter}" if step.ended else ""
             case Progress():
                 phase = "progress"
-                data = {"status": step.status}
+                data = {"task_id": occasion.task, "status": step.status}
                 if step.percent is not None:
                     data["progress_percent"] = step.percent
                 if step.action is not None:
                     data["current_action"] = filled(step.action, variables)
                 before, after, pieces = "", "", 1
                 end = f"\n{self._script.end_delimiter}"
-        if phase in ("completion", "progress"):
-            data = {"task_id": occasion.task, **data}
         block: dict[str, Any] = {"phase": phase, "data": data}
         if step.nonce != "missing":
             block["nonce"] = prompt.nonce if step.nonce == "right" else f"not-{prompt.nonce[::-1]}"
         said = json.dumps(block, ensure_ascii=False, indent=1)
         return f"{before}{self._script.start_delimiter}\n{said}{end}{after}", pieces
+
+    def _answered(
+        self, step: Answer | Report, occasion: Occasion, variables: dict[str, Any]
+    ) -> tuple[str, dict[str, Any]]:
+        phase = step.phase or ANSWERS.get(occasion.phase, occasion.phase)
+        data = good_data(self._script, occasion) if step.data is None else filled(step.data, variables)
+        if phase in ("completion", "progress"):
+            data = {"task_id": occasion.task, **data}
+        return phase, data
 
     def _written(self, path: str, content: str, how: str) -> ToolCall:
         if self._read_only:

@@ -10,8 +10,8 @@ to the id, and beside them `file` (what the worker writes, `{id}.txt` unless giv
 
 `turns` replace the good answers. Each has `when` (any of `phase`: a phase of a run, `task`: an id,
 `attempt` and `turn`: numbers from 1) and `steps`. Of those that match, the one with the most conditions is
-played, of equals the last. The attempt is the prompt's variable ATTEMPT, else the `_r{n}` that ends the
-session's name, else 1; turns are counted in each session.
+played, of equals the last. The attempt is the prompt's variable ATTEMPT, else from the `_r{n}` that
+ends the session's name of the n-th attempt after the first, else 1; turns are counted in each session.
 
     {"tasks": [{"id": "one"}],
      "turns": [{"when": {"task": "one", "attempt": 1}, "steps": [{"do": "crash"}]}]}
@@ -25,6 +25,7 @@ A step is an object with `do`; texts may hold `{NAME}`, replaced once from the p
              `task_id` is added to a worker's), `nonce`: `right`, `wrong` or `missing`, `before` and
              `after`: text around it, `pieces`: how many it comes in, `ended`: false leaves out its end
              delimiter, `joined`
+`report`     the same as a tool call would bring it, without text: `phase`, `data`
 `progress`   a progress block: `status`, `percent`, `action`, `nonce`, `joined`
 `tool`       a tool call without effect: `kind`, `name`, `detail`, `path`
 `write`      a file below the working directory: `path`, `content`, `how`: `write`, `append`, `delete`
@@ -80,6 +81,11 @@ class Answer(msgspec.Struct, tag_field="do", tag="answer", forbid_unknown_fields
     pieces: FromOne = 1
     ended: bool = True
     joined: bool = False
+
+
+class Report(msgspec.Struct, tag_field="do", tag="report", forbid_unknown_fields=True, frozen=True):
+    phase: str | None = None
+    data: dict[str, Any] | None = None
 
 
 class Progress(msgspec.Struct, tag_field="do", tag="progress", forbid_unknown_fields=True, frozen=True):
@@ -154,13 +160,14 @@ class Raw(msgspec.Struct, tag_field="do", tag="raw", forbid_unknown_fields=True,
 
 
 class End(msgspec.Struct, tag_field="do", tag="end", forbid_unknown_fields=True, frozen=True):
-    reason: Literal["end", "interrupted", "max_tokens", "error"] = "end"
+    reason: Literal["end", "interrupted", "max_tokens", "limited", "error"] = "end"
     detail: str = ""
 
 
 Step = (
     Say
     | Answer
+    | Report
     | Progress
     | Tool
     | Write

@@ -1,0 +1,66 @@
+"""The `claude` agent as a backend. Without the extra `claude` it can say only how to install that."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib import import_module
+from pathlib import Path
+
+from bigtask.agents.claude.account import handed_on, payer
+from bigtask.agents.claude.installation import HOW_TO_INSTALL, installation
+from bigtask.agents.protocol import Availability, Opening, Session, Traits
+from bigtask.errors import AgentUnavailable
+
+_NOT_INSTALLED = f"Claude Code isn't installed: {HOW_TO_INSTALL}"
+
+
+class ClaudeAgent:
+    name = "claude"
+    traits = Traits(costs_money=True, can_resume=True)
+
+    def __init__(
+        self,
+        environ: Mapping[str, str] | None = None,
+        *,
+        quiet_s: float | None = None,
+        tool_quiet_s: float | None = None,
+    ) -> None:
+        """`environ` is where the account is found, ours unless given. The two times replace those of
+        `Patience`."""
+        self._environ = dict(os.environ if environ is None else environ)
+        given = {"quiet_s": quiet_s, "tool_quiet_s": tool_quiet_s}
+        self._patience = {name: value for name, value in given.items() if value is not None}
+
+    def availability(self) -> Availability:
+        found = installation()
+        if found is None:
+            return Availability(usable=False, detail=_NOT_INSTALLED)
+        home = self._environ.get("HOME")
+        account = payer(self._environ, home=Path(home) if home else Path.home())
+        if account is None:
+            return Availability(
+                usable=False,
+                detail=f"{found.words}: nobody is signed in: run {found.cli} and sign in, "
+                "or set ANTHROPIC_API_KEY",
+            )
+        return Availability(usable=True, detail=found.words, account=account)
+
+    def refuses(self, *, template_id: str) -> str | None:
+        return None
+
+    @asynccontextmanager
+    async def session(self, opening: Opening) -> AsyncIterator[Session]:
+        """Raises `AgentUnavailable` without the extra."""
+        found = installation()
+        if found is None:
+            raise AgentUnavailable(_NOT_INSTALLED)
+        # Two seconds of imports, in which nothing else here would go on.
+        await asyncio.to_thread(import_module, "bigtask.agents.claude.session")
+        from bigtask.agents.claude.session import Patience, opened
+
+        environ = handed_on(self._environ)
+        async with opened(opening, found, environ, Patience(**self._patience)) as session:
+            yield session

@@ -1,0 +1,72 @@
+"""What a session asks a person: each question waits for its answer, and nothing else does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from bigtask.agents.protocol import PermissionAsked
+
+ALLOW, DENY = "allow", "deny"
+_LONGEST = 2_000
+
+
+class Questions:
+    """`tell` takes each question to whoever reads the session's events."""
+
+    def __init__(self, session_id: str, tell: Callable[[PermissionAsked], Awaitable[None]]) -> None:
+        self._session_id = session_id
+        self._tell = tell
+        self._asked = 0
+        self._open: dict[str, asyncio.Future[str]] = {}
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._open)
+
+    async def ask(self, question: str, options: Sequence[str] = (ALLOW, DENY)) -> str:
+        """The answer. Cancelled where Claude Code withdraws the question, as it does when interrupted."""
+        self._asked += 1
+        request_id = f"{self._session_id}:{self._asked}"
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._open[request_id] = answer
+        try:
+            await self._tell(
+                PermissionAsked(request_id=request_id, question=question, options=tuple(options))
+            )
+            return await answer
+        finally:
+            del self._open[request_id]
+
+    def answer(self, request_id: str, answer: str) -> None:
+        """An answer can cross the end of its turn: one that nothing waits for is dropped."""
+        waiting = self._open.get(request_id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
+
+
+def permission_question(tool: str, given: Mapping[str, Any]) -> str:
+    """What a tool wants to do, in one sentence."""
+    for known, words, field in _QUESTIONS:
+        if tool == known and isinstance(given.get(field), str):
+            return f"{words} {_cut(given[field])}?"
+    return f"Use {tool} with {_cut(json.dumps(given, ensure_ascii=False))}?"
+
+
+_QUESTIONS = (
+    ("Bash", "Run", "command"),
+    ("Write", "Write", "file_path"),
+    ("Edit", "Edit", "file_path"),
+    ("NotebookEdit", "Edit", "notebook_path"),
+    ("Read", "Read", "file_path"),
+    ("Grep", "Search in", "path"),
+    ("Glob", "List files in", "path"),
+    ("WebFetch", "Fetch", "url"),
+    ("WebSearch", "Search the web for", "query"),
+)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
