@@ -11,7 +11,7 @@ from bigtask.core import observations as o
 from bigtask.core.edits import AddTask
 from bigtask.core.plan import lies_inside
 from bigtask.core.states import Phase
-from bigtask.core.values import AGGREGATION, ANALYSIS, PLANNING, VERIFICATION
+from bigtask.core.values import AGGREGATION, ANALYSIS, PLANNING, VERIFICATION, InConflict
 from bigtask.host.briefing import Briefer, claims
 from bigtask.templates.manager import TemplateManager
 from core.world import World, phases, planned, started, task
@@ -97,7 +97,7 @@ def test_an_interrupted_attempt_is_told_so():
 
 def test_the_phases_after_the_work_are_told_what_it_came_to():
     world = started(task("a"), task("b"), task("c"), max_retries=0).complete("a").fall("b", "no disk")
-    world.report("c").see(o.Conflicted(task_id="c", attempt=1, files=("x.md",)))
+    world.report("c").see(o.Conflicted(task_id="c", attempt=1, conflicts=(InConflict(path="x.md"),)))
     told = brief(world, AGGREGATION, merged="2 files changed").variables
     assert [output["summary"] for output in told["WORKER_OUTPUTS"]] == ["a is done", "no disk", "c is done"]
     assert [task["id"] for task in json.loads(told["TASKS_JSON"])] == ["a", "b", "c"]

@@ -559,7 +559,7 @@ async def test_a_command_that_nobody_was_shown_isn_t_run_and_the_ledger_says_so(
     run = await carried_out(await stage.create(agents, isolation="worktree"), agents)
     assert run.outcome is Outcome.COMPLETE
     assert not canary.exists()
-    assert ledger(run)[0].remarks == (f"check not run, nobody had seen it: touch {canary}",)
+    assert f"check not run, nobody had seen it: touch {canary}" in ledger(run)[0].remarks
 
 
 async def test_a_red_check_sends_the_task_back(stage: Stage) -> None:

@@ -39,9 +39,10 @@ def test_the_lock_is_for_its_owner_alone(tmp_path):
 
 def test_a_short_name_leaves_nothing_of_a_long_one(tmp_path):
     path = tmp_path / "lock"
-    Lock.take(path, who="somebody with a very long name").release()
-    Lock.take(path, who="me").release()
+    path.write_text('{"pid": 1, "who": "somebody with a very long name"}')
+    lock = Lock.take(path, who="me")
     assert holder_of(path) == f"process {os.getpid()} (me)"
+    lock.release()
 
 
 def test_a_killed_holder_has_no_lock_any_more(tmp_path):
@@ -55,7 +56,13 @@ def test_a_killed_holder_has_no_lock_any_more(tmp_path):
             Lock.take(path, who="me")
         holder.send_signal(signal.SIGKILL)
         holder.wait(10)
-        Lock.take(path, who="me").release()
+        lock = Lock.take(path, who="me")
+        assert lock.before is not None
+        assert lock.before.pid == holder.pid
+        lock.release()
+        lock = Lock.take(path, who="me")
+        assert lock.before is None, "one that let go leaves nothing to look for"
+        lock.release()
     finally:
         holder.kill()
         holder.communicate()

@@ -8,6 +8,8 @@ import pytest
 
 from bigtask.process import ProgramNotFound, minimal_env, run
 
+from .trees import alive, clear, new_name, sleeping
+
 PY = sys.executable
 
 
@@ -55,6 +57,29 @@ async def test_cancelling_ends_the_program(tmp_path, gone, until):
     with pytest.raises(asyncio.CancelledError):
         await task
     await until(lambda: gone(int((tmp_path / "pid").read_text())))
+
+
+async def test_cancelling_while_it_starts_ends_what_it_has_started(tmp_path):
+    name = new_name()
+    try:
+        for _ in range(20):
+            script = ["sh", "-c", f"sleep {name} & wait"]
+            work = asyncio.create_task(run(script, cwd=tmp_path, env=minimal_env(), timeout_s=60))
+            # Our loop stands still until the program's child runs: we haven't been told of the program yet.
+            await asyncio.sleep(0)
+            while not sleeping(name):
+                if work.done():
+                    break
+                if not alive(name):
+                    await asyncio.sleep(0)
+            work.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await work
+            async with asyncio.timeout(20):
+                while alive(name):  # noqa: ASYNC110 - processes end without telling us
+                    await asyncio.sleep(0.01)
+    finally:
+        clear(name)
 
 
 async def test_a_second_cancelling_ends_it_as_well(tmp_path, gone, until):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import threading
 import tracemalloc
@@ -91,12 +90,13 @@ async def test_everything_a_program_said_arrives_although_it_ended_before_it_was
         assert len([line async for line in process.lines()]) == 9000
 
 
-async def test_a_descendant_with_the_pipe_open_holds_nothing_up(tmp_path):
+async def test_a_descendant_with_the_pipe_open_holds_nothing_up(tmp_path, gone):
     code = "import subprocess; print(subprocess.Popen(['sleep', '30'], start_new_session=True).pid)"
     async with asyncio.timeout(15), running([PY, "-c", code], cwd=tmp_path, env=minimal_env()) as process:
         assert await process.wait() == 0
         (pid,) = [int(line) async for line in process.lines()]
-    os.kill(pid, 9)
+        assert not gone(pid)
+    assert gone(pid)
 
 
 async def test_leaving_ends_the_group_also_when_it_ignores_the_request(tmp_path, gone, until):

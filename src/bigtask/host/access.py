@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
 from bigtask.agents.table import AgentTable
+from bigtask.approvals import Approvals
 from bigtask.core.events import Event
 from bigtask.core.evolve import fold
 from bigtask.core.run import Run
@@ -23,10 +24,15 @@ from bigtask.host.lock import Lock, holder_of, reading
 from bigtask.host.log import SqliteLog, read_closed
 from bigtask.host.log_file import looking
 from bigtask.host.mounts import require_local
+from bigtask.host.preparation import Preparation
 from bigtask.host.snapshot import SnapshotLog, restored
 from bigtask.host.socket import SocketLink, serve
 from bigtask.host.transcript import Transcripts
+from bigtask.host.vigil import Vigil
+from bigtask.process import Identity, reconcile, warden
+from bigtask.sink import log
 from bigtask.templates.template import thaw
+from bigtask.workspaces.ports import PortBlocks
 from bigtask.workspaces.run_workspaces import RunWorkspaces
 from bigtask.workspaces.source import examine
 
@@ -46,6 +52,8 @@ async def hold(
     require_local(folder.path)
     lock = Lock.take(folder.lock, who=who)
     try:
+        if lock.before is not None:
+            await _end_what_is_left(lock.before)
         file = SqliteLog(folder.log, watch=watch_from(os.environ))
         transcripts = Transcripts(folder.transcripts)
         try:
@@ -53,19 +61,30 @@ async def hold(
             if found is None:
                 raise _never_made(folder)
             run, kept = found
-            log = SnapshotLog(file, run, kept=kept)
+            snapshots = SnapshotLog(file, run, kept=kept)
             template = thaw(run.created.template)
-            hands = Hands(run, folder, template, agents, await _workspaces(run, folder), transcripts)
-            holder = Holder(run, log, hands, idle=idle)
-            async with serve(holder, folder.socket):
+            workspaces = await _workspaces(run, folder)
+            hands = Hands(
+                run,
+                folder,
+                template,
+                agents,
+                workspaces,
+                transcripts,
+                preparation=Preparation(run, folder.path, transcripts.redact),
+                vigil=Vigil(workspaces.integrity if isinstance(workspaces, RunWorkspaces) else None),
+            )
+            holder = Holder(run, snapshots, hands, idle=idle)
+            async with _guarded(hands, idle=idle), serve(holder, folder.socket):
                 # No task group: what the block raises has to arrive as it is.
                 carrying = asyncio.create_task(holder.carry_out(), name=f"holder of {folder.id}")
                 try:
                     yield LocalLink(holder)
+                    await holder.let_hooks_end()
                 finally:
                     holder.close()
                     await carrying
-                    log.keep_last()
+                    snapshots.keep_last()
         finally:
             transcripts.close()
             await file.close()
@@ -73,10 +92,24 @@ async def hold(
         lock.release()
 
 
+async def _end_what_is_left(before: Identity) -> None:
+    """The last holder was killed: what it started would go on writing beside what is started now."""
+    found = await reconcile([before])
+    for pid in found.left:
+        log("OrchestratorManager").warning("process %s of the last holder can't be ended", pid)
+
+
+def _guarded(hands: Hands, *, idle: bool) -> AbstractAsyncContextManager[object]:
+    """Git runs without a keeper of its own. Where it is used, a warden ends it if this process is killed."""
+    return nullcontext() if idle or not hands.uses_git else warden()
+
+
 async def _workspaces(run: Run, folder: RunFolder) -> RunWorkspaces | BigtaskError:
     """A run whose project has gone can still be looked at, paused and cancelled."""
     try:
-        return RunWorkspaces(run.id, await examine(Path(run.created.source.cwd)), folder.path)
+        allowed = Approvals(folder.home.approvals).allow_git
+        found = await examine(Path(run.created.source.cwd), allowed)
+        return RunWorkspaces(run.id, found, folder.path, ports=PortBlocks(folder.ports))
     except BigtaskError as error:
         return error
 

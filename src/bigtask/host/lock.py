@@ -1,7 +1,7 @@
 """Who may write a run: the process that holds the lock on its folder, and nobody else.
 
-The lock is the kernel's (`flock`), so it ends with its process however that ends; what stands in the file
-only says who it is.
+The lock is the kernel's (`flock`), so it ends with its process however that ends. What stands in the file
+says who it is, to people and to the next holder: one that let go has emptied it, one that was killed hasn't.
 """
 
 from __future__ import annotations
@@ -14,17 +14,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import msgspec
+
 from bigtask.errors import RunBusy
+from bigtask.process import Identity, this_process
 
 _NAMED_S = 0.25
 _PAUSE_S = 0.01
 
 
 class Lock:
-    """Held until `release`; children never inherit it."""
+    """Held until `release`; children never inherit it.
 
-    def __init__(self, descriptor: int) -> None:
+    `before` is the last holder, where it ended without letting go: what it started may still be there.
+    """
+
+    def __init__(self, descriptor: int, before: Identity | None) -> None:
         self._descriptor = descriptor
+        self.before = before
 
     @classmethod
     def take(cls, path: Path, *, who: str) -> Lock:
@@ -35,14 +42,17 @@ class Lock:
         except BlockingIOError:
             os.close(descriptor)
             raise RunBusy(f"the run is held by {holder_of(path)}") from None
-        said = json.dumps({"pid": os.getpid(), "who": who}).encode()
-        # For people alone: a full disk keeps nobody from holding the run.
+        before = _last_holder(path)
+        said = msgspec.json.encode({"pid": os.getpid(), "who": who, "process": this_process()})
+        # A full disk keeps nobody from holding the run.
         with suppress(OSError):
             os.pwrite(descriptor, said, 0)
             os.ftruncate(descriptor, len(said))
-        return cls(descriptor)
+        return cls(descriptor, before)
 
     def release(self) -> None:
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
 
 
@@ -71,6 +81,13 @@ def holder_of(path: Path) -> str:
     while (named := _living(path)) is None and time.monotonic() < deadline:
         time.sleep(_PAUSE_S)
     return named or "another process"
+
+
+def _last_holder(path: Path) -> Identity | None:
+    try:
+        return msgspec.convert(json.loads(path.read_bytes())["process"], Identity)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _living(path: Path) -> str | None:

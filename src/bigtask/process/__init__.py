@@ -1,7 +1,12 @@
-"""The one place that starts programs: argument lists only, each in a process group of its own.
+"""The one place that starts programs: argument lists only, each in a session of its own.
 
 `run` is for a program that answers and ends, `running` for one that we talk with. Either way memory doesn't
-grow with what the program prints, and nothing of its group outlives the call.
+grow with what the program prints, and nothing of its process group outlives the call. Where the program may
+start whatever it likes its whole tree is contained (`capabilities` says how): no descendant outlives the call
+either, and none outlives us when we are killed.
+
+Everything we start carries a mark in its environment, so that what a killed bigtask left can be found and
+ended (`reconcile`, given what `this_process` said of it).
 """
 
 from __future__ import annotations
@@ -15,7 +20,18 @@ from pathlib import Path
 
 from bigtask.process.child import Child, start
 from bigtask.process.child import ProgramNotFound as ProgramNotFound
+from bigtask.process.containment import Containment as Containment
+from bigtask.process.containment import capabilities as capabilities
+from bigtask.process.identity import Identity as Identity
+from bigtask.process.identity import is_running as is_running
+from bigtask.process.identity import new_tag, owner
+from bigtask.process.identity import this_process as this_process
+from bigtask.process.kept import start_kept
+from bigtask.process.leftovers import Reconciled as Reconciled
+from bigtask.process.leftovers import reconcile as reconcile
 from bigtask.process.outputs import Ends, Lines
+from bigtask.process.proc import TAG, plain_tag
+from bigtask.process.warden import warden as warden
 
 _INHERITED = frozenset({"PATH", "HOME", "LANG", "TERM", "TMPDIR", "USER", "LOGNAME", "SHELL", "TZ"})
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
@@ -54,15 +70,26 @@ async def run(
     timeout_s: float,
     input: bytes | None = None,
     limit_bytes: int = 65536,
+    contained: bool = False,
+    containment: Containment | None = None,
 ) -> Finished:
     """Run a program to its end, keeping the first and the last half of `limit_bytes` of each output.
 
     Standard input is `input`, or at its end at once. A program that isn't done in time gets SIGTERM, then
-    SIGKILL; so does one whose caller is cancelled. What it leaves running in its group ends with it.
+    SIGKILL; so does one whose caller is cancelled. What it leaves running in its group ends with it; if it's
+    `contained`, for some 20 ms more, so does everything that it has started, wherever that went.
     Raises `ProgramNotFound`.
     """
     outputs = {_STDOUT: Ends(limit_bytes), _STDERR: Ends(limit_bytes)}
-    child = await start(argv, cwd=cwd, env=env, outputs=outputs)
+    child = await _started(
+        argv,
+        cwd=cwd,
+        env=env,
+        outputs=outputs,
+        contained=contained,
+        containment=containment,
+        grace_s=_GRACE_S,
+    )
     timed_out, grace_s = False, _GRACE_S
     try:
         child.feed(input or b"")
@@ -94,16 +121,46 @@ async def running(
     env: Mapping[str, str],
     grace_s: float = 2.0,
     line_limit: int = 4 * 2**20,
+    containment: Containment | None = None,
 ) -> AsyncIterator[Process]:
-    """A program to talk with; leaving the block ends it and its group. Raises `ProgramNotFound`."""
+    """A program to talk with; leaving the block ends it and everything that it has started.
+
+    `containment` is what `capabilities` says unless somebody wants less. Raises `ProgramNotFound`.
+    """
     lines = Lines(line_limit)
     errors = Ends(2 * _STDERR_TAIL, head=0)
-    child = await start(argv, cwd=cwd, env=env, outputs={_STDOUT: lines, _STDERR: errors})
+    child = await _started(
+        argv,
+        cwd=cwd,
+        env=env,
+        outputs={_STDOUT: lines, _STDERR: errors},
+        contained=True,
+        containment=containment,
+        grace_s=grace_s,
+    )
     process = Process(child, lines, errors, grace_s)
     try:
         yield process
     finally:
         await process.end()
+
+
+async def _started(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    outputs: Mapping[int, Ends | Lines],
+    contained: bool,
+    containment: Containment | None,
+    grace_s: float,
+) -> Child:
+    how = containment or capabilities()
+    if contained and how.keeper:
+        return await start_kept(
+            argv, cwd=cwd, env=env, outputs=outputs, tag=new_tag(), containment=how, grace_s=grace_s
+        )
+    return await start(argv, cwd=cwd, env={**env, TAG: plain_tag(owner())}, outputs=outputs)
 
 
 class Process:
@@ -119,6 +176,11 @@ class Process:
     def pid(self) -> int:
         """Also the id of its process group."""
         return self._child.pid
+
+    @property
+    def identity(self) -> Identity | None:
+        """To be kept: `reconcile` ends what is left of it. None where it has no keeper."""
+        return self._child.identity
 
     @property
     def cut_lines(self) -> int:
@@ -154,5 +216,8 @@ class Process:
         return self._child.status
 
     async def end(self) -> None:
-        """End it and its group: end of file, SIGTERM, and SIGKILL after the grace. Harmless when repeated."""
+        """End it and all that it started: end of file, SIGTERM, and SIGKILL after the grace.
+
+        Harmless when repeated.
+        """
         await self._child.end(self._grace_s)

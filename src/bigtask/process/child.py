@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bigtask.errors import BigtaskError
+from bigtask.process.identity import Identity
 from bigtask.process.outputs import Ends, Lines
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
@@ -43,6 +44,7 @@ class Child(asyncio.SubprocessProtocol):
         # A number that isn't known yet must not be signalled: 0 would be our own group.
         self._group_gone = True
         self.pid = 0
+        self.identity: Identity | None = None
         self.exited = asyncio.Event()
         self.drained = asyncio.Event()
         self.writable = asyncio.Event()
@@ -86,6 +88,9 @@ class Child(asyncio.SubprocessProtocol):
             self._close_output(fd)
 
     def process_exited(self) -> None:
+        self._program_exited()
+
+    def _program_exited(self) -> None:
         self._stdin_lost = True
         self.writable.set()
         self.exited.set()
@@ -107,6 +112,12 @@ class Child(asyncio.SubprocessProtocol):
         if fd in self._full and fd in self._open:
             self._full.discard(fd)
             self._pipe(fd).resume_reading()
+
+    def listen_for_room(self) -> None:
+        """A reader of lines who has made room lets the pipe go on."""
+        lines = self._outputs[_STDOUT]
+        if isinstance(lines, Lines):
+            lines.on_room = lambda: self.read_on(_STDOUT)
 
     def feed(self, data: bytes, *, strict: bool = False) -> None:
         if self._stdin_lost:
@@ -132,15 +143,7 @@ class Child(asyncio.SubprocessProtocol):
     async def end(self, grace_s: float) -> None:
         try:
             self.close_input()
-            self._note_group()
-            if not self._group_gone:
-                self.signal_group(signal.SIGTERM)
-                try:
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(grace_s):
-                            await self._group_ended()
-                finally:
-                    self.signal_group(signal.SIGKILL)
+            await self._end_processes(grace_s)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_REAP_S):
                     await self.exited.wait()
@@ -150,11 +153,26 @@ class Child(asyncio.SubprocessProtocol):
             if self._stdin().get_write_buffer_size():
                 # Closing waits until this is read, and perhaps nobody will.
                 self._stdin().abort()
-            if self._transport:
-                self._transport.close()
+            self._close_transport()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_REAP_S):
                     await self._closed.wait()
+
+    async def _end_processes(self, grace_s: float) -> None:
+        self._note_group()
+        if not self._group_gone:
+            self.signal_group(signal.SIGTERM)
+            try:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(grace_s):
+                        await self._group_ended()
+            finally:
+                self.signal_group(signal.SIGKILL)
+
+    def _close_transport(self) -> None:
+        """Also kills the process if it still runs."""
+        if self._transport:
+            self._transport.close()
 
     async def _group_ended(self) -> None:
         await self.exited.wait()
@@ -209,27 +227,35 @@ async def start(
 ) -> Child:
     child = Child(outputs)
     loop = asyncio.get_running_loop()
-    try:
-        await loop.subprocess_exec(
+    starting = asyncio.ensure_future(
+        loop.subprocess_exec(
             lambda: child, *argv, cwd=cwd, env=dict(env), start_new_session=True, close_fds=True
         )
-    except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
-        raise ProgramNotFound(_why_not(argv[0], cwd, error)) from error
+    )
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # It runs before we are told. asyncio would end it alone, and not what it has started by then.
+        while not starting.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([starting])
+        if not starting.exception():
+            await child.end(0)
+        raise
     except OSError as error:
-        if error.errno != errno.ENOEXEC:
-            raise
-        raise ProgramNotFound(
-            f"{argv[0]} isn't a program that this machine can run: install the right one"
-        ) from error
-    lines = outputs[_STDOUT]
-    if isinstance(lines, Lines):
-        lines.on_room = lambda: child.read_on(_STDOUT)
+        raise not_started(argv[0], cwd, error) from error
+    child.listen_for_room()
     return child
 
 
-def _why_not(program: str, cwd: Path, error: OSError) -> str:
+def not_started(program: str, cwd: Path, error: OSError) -> OSError | ProgramNotFound:
+    """What to raise: the error itself when it isn't the program's fault or its folder's."""
+    if error.errno == errno.ENOEXEC:
+        return ProgramNotFound(f"{program} isn't a program that this machine can run: install the right one")
+    if not isinstance(error, (FileNotFoundError, PermissionError, NotADirectoryError)):
+        return error
     if not cwd.is_dir():
-        return f"{program} can't be started in {cwd}: make it a directory, or choose another"
+        return ProgramNotFound(f"{program} can't be started in {cwd}: make it a directory, or choose another")
     if isinstance(error, PermissionError):
-        return f"{program} may not be run: check its permissions and those of {cwd}"
-    return f"{program} wasn't found: install it, or put it on PATH"
+        return ProgramNotFound(f"{program} may not be run: check its permissions and those of {cwd}")
+    return ProgramNotFound(f"{program} wasn't found: install it, or put it on PATH")
