@@ -23,6 +23,8 @@ class Kind(StrEnum):
     """A template as it is resolved, with its hooks and commands."""
     CONFIG = "config"
     """A repository's `.bigtask/config.toml`."""
+    GIT = "git"
+    """What the git settings of a repository make git run, of its `.git/config`."""
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -58,6 +60,10 @@ class Approvals:
         return any(
             kept.digest == digest and kept.path == _key(path) and kept.kind is kind for kept in self.listed()
         )
+
+    def allow_git(self, path: Path, digest: str) -> bool:
+        """Whether what that file makes git run was approved."""
+        return self.holds(Kind.GIT, path, digest)
 
     def listed(self) -> tuple[Approval, ...]:
         try:

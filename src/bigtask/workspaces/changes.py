@@ -46,12 +46,17 @@ class FileChange:
 
 @dataclass(frozen=True, kw_only=True)
 class ConflictedFile:
-    """The three versions of a file as ids of their contents; None where there is no such version."""
+    """The three versions of a file as ids of their contents; None where there is no such version.
+
+    `modes` are theirs in the same order, `what` says in words how the sides differ.
+    """
 
     path: str
     base: str | None
     ours: str | None
     theirs: str | None
+    modes: tuple[str | None, str | None, str | None] = (None, None, None)
+    what: str = ""
 
 
 def read_changes(printed: bytes) -> tuple[Change, ...]:
@@ -87,13 +92,18 @@ def seen_from(prefix: str, changes: Iterable[Change]) -> tuple[FileChange, ...]:
     """The same, for those who work below the top of the repository."""
     return tuple(
         FileChange(
-            path=posixpath.relpath(change.path, prefix) if prefix else change.path,
+            path=legible(posixpath.relpath(change.path, prefix) if prefix else change.path),
             status=change.status,
             insertions=change.insertions,
             deletions=change.deletions,
         )
         for change in changes
     )
+
+
+def legible(path: str) -> str:
+    """For people and for the log, which holds text: bytes that aren't UTF-8 are written as `\\xff`."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def read_merge(printed: bytes) -> tuple[str, tuple[ConflictedFile, ...]]:

@@ -1,45 +1,57 @@
 """Git, called in one way. No other module starts it.
 
 Where the repository is and where its files are comes from us, never from what lies in a folder, and nothing
-that a repository's settings name is run: no hooks, no file system monitor, no external diff, no signing, no
-pager, no transport.
+that a repository's settings name is run unless a person has allowed it (`settings` has the list).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import which
 from tempfile import TemporaryDirectory
 
-from bigtask.errors import GitError
+from bigtask.errors import GitError, InvalidInput
 from bigtask.process import Finished, minimal_env, run
+from bigtask.workspaces.gates import Ref, Revision, require_plain
+from bigtask.workspaces.settings import NEUTRAL
+
+Guard = Callable[[Path], Awaitable[None]]
 
 NOTHING = ""
 """Where a ref points that doesn't exist yet."""
 
 _TIMEOUT_S = 600.0
+"""For what looks at every file, of which there may be half a million on a slow disk."""
+
+_SHORT_TIMEOUT_S = 60.0
+_SHORT = frozenset(
+    {
+        "commit-tree",
+        "config",
+        "for-each-ref",
+        "merge-base",
+        "mktree",
+        "rev-parse",
+        "symbolic-ref",
+        "update-ref",
+    }
+)
+"""What looks at names and single objects."""
+
 _OUTPUT_BYTES = 128 * 2**20
 """Of half a million changed files; more than that isn't one request."""
 
-_SETTINGS = (
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "core.attributesFile=/dev/null",
-    "core.pager=cat",
-    "commit.gpgSign=false",
-    "tag.gpgSign=false",
-    "log.showSignature=false",
-    "diff.external=",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "credential.helper=",
-    "submodule.recurse=false",
-    # Objects that aren't here are missing: nothing is fetched behind anybody's back.
-    "protocol.allow=never",
-    "protocol.ext.allow=never",
-)
+_ALWAYS = {
+    # To know whether a submodule has changes, git would run itself in there, under that one's own settings.
+    "status": ("--ignore-submodules=dirty",),
+    "diff-files": ("--ignore-submodules=dirty",),
+    "diff-index": ("--ignore-submodules=dirty", "--no-ext-diff", "--no-textconv"),
+    "diff-tree": ("--no-ext-diff", "--no-textconv"),
+}
 _ENV = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -50,6 +62,9 @@ _ENV = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_GRAFT_FILE": "/dev/null",
+    # Over every `protocol.*.allow` of the repository's settings.
+    "GIT_ALLOW_PROTOCOL": "none",
     "GIT_AUTHOR_NAME": "bigtask",
     "GIT_AUTHOR_EMAIL": "bigtask@localhost",
     "GIT_COMMITTER_NAME": "bigtask",
@@ -72,6 +87,8 @@ class Git:
     """Another file than the repository's index, for work that it must not see."""
 
     settings: tuple[str, ...] = ()
+    guard: Guard | None = None
+    """Asked before every call with `git_dir`; what it raises is raised."""
 
     async def call(
         self,
@@ -94,17 +111,31 @@ class Git:
         limit_bytes: int,
     ) -> Finished:
         """As `call`, where the middle of the output may be lost."""
+        require_plain(arguments)
+        if self.guard is not None:
+            await self.guard(self.git_dir)
+        verb, rest = arguments[0], arguments[1:]
         tree = [f"--work-tree={self.work_tree}"] if self.work_tree else []
         env = {"GIT_INDEX_FILE": str(self.index)} if self.index else {}
+        timeout_s = _SHORT_TIMEOUT_S if verb in _SHORT else _TIMEOUT_S
         finished = await _git(
-            [f"--git-dir={self.git_dir}", *tree, *_configured(self.settings), *arguments],
+            [
+                f"--git-dir={self.git_dir}",
+                *tree,
+                *_configured(self.settings),
+                verb,
+                *_ALWAYS.get(verb, ()),
+                *rest,
+            ],
             cwd=self.work_tree or self.git_dir,
             env=env,
             input=input,
             limit_bytes=limit_bytes,
+            timeout_s=timeout_s,
+            base=_ENV,
         )
         if finished.timed_out:
-            raise GitError(arguments, finished.status, f"it wasn't done after {_TIMEOUT_S:.0f} s")
+            raise GitError(arguments, finished.status, f"it wasn't done after {timeout_s:.0f} s")
         if finished.status not in statuses:
             printed = (finished.stderr or finished.stdout).decode(errors="replace")
             raise GitError(arguments, finished.status, printed[-4096:])
@@ -126,19 +157,24 @@ class Git:
 
     async def commit(self, revision: str) -> str | None:
         """The id of the commit that a revision names, or None. Takes what people type."""
-        arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        try:
+            named = f"{Revision(revision)}^{{commit}}"
+        except InvalidInput:
+            return None
+        arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", named)
         finished = await self.call(*arguments, statuses=(0, 1, 128))
         return finished.stdout.decode().strip() or None if finished.status == 0 else None
 
     async def refs(self, *names: str) -> dict[str, str]:
-        """The ids of those of the refs, given by their full names, that exist."""
-        printed = await self.call("for-each-ref", "--format=%(objectname) %(refname)", "--", *names)
-        found = (line.split(" ", 1) for line in printed.stdout.decode().splitlines())
+        """The ids of those of the refs that exist. A name stands for itself and for everything below it."""
+        wanted = [Ref(name.removesuffix("/")) for name in names]
+        printed = await self.call("for-each-ref", "--format=%(objectname) %(refname)", "--", *wanted)
+        found = (line.split(" ", 1) for line in os.fsdecode(printed.stdout).split("\n") if line)
         return {name: commit for commit, name in found}
 
     async def move_ref(self, name: str, *, to: str, of: str, why: str) -> None:
         """Point a ref elsewhere if it is where we think it is (`NOTHING`: if it doesn't exist)."""
-        await self.call("update-ref", "-m", why, "--create-reflog", name, to, of)
+        await self.call("update-ref", "-m", why, "--create-reflog", "--", Ref(name), to, of)
 
     async def empty_tree(self) -> str:
         return await self.word("mktree", input=b"")
@@ -149,24 +185,32 @@ class Git:
         return await self.word("commit-tree", *arguments, "-F", "-", tree, input=message.encode())
 
     async def is_ancestor(self, older: str, newer: str) -> bool:
-        return (await self.call("merge-base", "--is-ancestor", older, newer, statuses=(0, 1))).status == 0
+        arguments = ("merge-base", "--is-ancestor", "--", older, newer)
+        return (await self.call(*arguments, statuses=(0, 1))).status == 0
 
 
 async def outside(
-    *arguments: str, cwd: Path, settings: tuple[str, ...] = (), plain: bool = False
+    *arguments: str, cwd: Path, settings: tuple[str, ...] = (), plain: bool = False, neutral: bool = True
 ) -> Finished:
-    """Git where no repository is known yet: to find one, or to make one. Any exit status is an answer.
+    """Git where no repository is known yet: to find one, to make one, or to read settings. Any exit status is
+    an answer.
 
-    `plain` leaves the person's own settings in force, in order to read them.
+    `plain` leaves the person's own settings in force, in order to read them; without `neutral` ours aren't
+    among what is listed.
     """
     env = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"} if plain else {}
     return await _git(
-        [*_configured(settings), *arguments], cwd=cwd, env=env, limit_bytes=2**20, base={} if plain else _ENV
+        [*(_configured(settings) if neutral else ()), *arguments],
+        cwd=cwd,
+        env=env,
+        limit_bytes=2**20,
+        timeout_s=_SHORT_TIMEOUT_S,
+        base={} if plain else _ENV,
     )
 
 
 def _configured(settings: Sequence[str]) -> list[str]:
-    return [argument for setting in (*settings, *_SETTINGS) for argument in ("-c", setting)]
+    return [argument for setting in (*settings, *NEUTRAL) for argument in ("-c", setting)]
 
 
 async def _git(
@@ -175,14 +219,22 @@ async def _git(
     cwd: Path,
     env: Mapping[str, str],
     limit_bytes: int,
+    timeout_s: float,
     input: bytes | None = None,
-    base: Mapping[str, str] = _ENV,
+    base: Mapping[str, str],
 ) -> Finished:
+    path = _path()
     return await run(
-        ["git", "--no-pager", *arguments],
+        [which("git", path=path) or "git", "--no-pager", *arguments],
         cwd=cwd,
-        env=minimal_env({**base, **env}),
-        timeout_s=_TIMEOUT_S,
+        env=minimal_env({**base, **env, "PATH": path}),
+        timeout_s=timeout_s,
         input=input,
         limit_bytes=limit_bytes,
     )
+
+
+def _path() -> str:
+    """Where programs are looked for, without places that depend on the folder: that one belongs to others."""
+    places = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(place for place in places if os.path.isabs(place))

@@ -7,6 +7,10 @@
 | `refs/bigtask/base/{run}` | what the run started from |
 | `refs/bigtask/start/{run}/{task}/{n}` | what an attempt started from |
 | `refs/bigtask/rescue/{run}/{task}/{n}` | what an attempt left uncommitted |
+| `refs/bigtask/onto/{run}/{task}/{n}` | what an attempt's work is being merged with in its workspace |
+| `refs/bigtask/work/{run}/{task}/{n}` | that work, as it was before |
+| `refs/bigtask/trial/{run}` | the integration branch before the merge that is being checked just now |
+| `refs/bigtask/phase/{run}/{n}` | the integration branch when an attempt at a phase began to write in it |
 """
 
 from __future__ import annotations
@@ -20,6 +24,11 @@ INTEGRATION = "main"
 
 _RUN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _TASK = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
+_ULID = "[0-9a-hjkmnp-tv-z]{26}"
+_OURS = re.compile(
+    rf"refs/heads/bigtask/({_ULID})/(?:main|[^/]+/[0-9]+)"
+    rf"|refs/bigtask/(?:base/({_ULID})|(?:start|rescue)/({_ULID})/[^/]+/[0-9]+)"
+)
 
 
 def run_branches(run_id: str) -> str:
@@ -48,12 +57,34 @@ def rescue_ref(run_id: str, task_id: str, n: int) -> str:
     return f"refs/bigtask/rescue/{_run(run_id)}/{_place(task_id)}/{_number(n)}"
 
 
+def onto_ref(run_id: str, task_id: str, n: int) -> str:
+    return f"refs/bigtask/onto/{_run(run_id)}/{_task(task_id)}/{_number(n)}"
+
+
+def work_ref(run_id: str, task_id: str, n: int) -> str:
+    return f"refs/bigtask/work/{_run(run_id)}/{_task(task_id)}/{_number(n)}"
+
+
+def trial_ref(run_id: str) -> str:
+    return f"refs/bigtask/trial/{_run(run_id)}"
+
+
+def phase_ref(run_id: str, n: int) -> str:
+    return f"refs/bigtask/phase/{_run(run_id)}/{_number(n)}"
+
+
 def folder(run_id: str, task_id: str, n: int) -> str:
     """The name of a worktree's folder; `task_id` may be `main`.
 
     Git calls its record of the worktree the same, so two runs of a repository can't share a name.
     """
     return f"{_run(run_id)}.{_place(task_id)}.{_number(n)}"
+
+
+def run_of(ref: str) -> str | None:
+    """Whose ref it is; None for one that no run has made."""
+    found = _OURS.fullmatch(ref)
+    return next(filter(None, found.groups())) if found else None
 
 
 def ref(branch: str) -> str:

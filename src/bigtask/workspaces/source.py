@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from bigtask.errors import InvalidInput
 from bigtask.process import ProgramNotFound
+from bigtask.workspaces.changes import legible
+from bigtask.workspaces.consent import Consent, listing
+from bigtask.workspaces.gates import Ref
 from bigtask.workspaces.git import Git, outside
+from bigtask.workspaces.settings import Allowed, Program, SettingsNotApproved, digest, nothing_allowed
 from bigtask.workspaces.staging import state
 
 OLDEST_GIT = (2, 38)
 """The first that merges without a working tree (`git merge-tree --write-tree`)."""
 
 DIRTY_LISTED = 200
+
+_BARE = "safe.bareRepository"
+"""In what git says where a folder is a repository and we haven't said so."""
 
 # What changes which files git sees as ignored or changed, and whose files it dares to read. It runs nothing.
 _PERSONS_SETTINGS = r"^(core\.(excludesfile|autocrlf|eol|ignorecase)|safe\.directory)$"
@@ -42,10 +49,47 @@ class Source:
     dirty_count: int = 0
     settings: tuple[str, ...] = ()
     """The person's own git settings that decide what counts as a change, as `key=value`."""
+    programs: frozenset[Program] = frozenset()
+    """What the repository's settings may make git run, as a person has allowed it."""
+
+    @property
+    def git(self) -> Git:
+        """The repository with its own files. Of a plain folder there is none."""
+        assert self.git_dir is not None
+        assert self.common_dir is not None
+        return Git(
+            git_dir=self.git_dir,
+            work_tree=self.root,
+            settings=self.settings,
+            guard=Consent(self.common_dir, self.programs).require,
+        )
 
 
-async def examine(cwd: Path) -> Source:
-    """Look, and write nothing. Raises `InvalidInput`, `ProgramNotFound` without git, and `GitError`."""
+async def examine(cwd: Path, allowed: Allowed = nothing_allowed) -> Source:
+    """Look, and write nothing. Raises `InvalidInput`, `GitError`, and `SettingsNotApproved` where the
+    repository's settings make git run programs that `allowed` doesn't hold."""
+    found = await find(cwd)
+    if found.git_dir is None or found.common_dir is None:
+        return found
+    programs = (await listing(found.git_dir)).programs
+    file = found.common_dir / "config"
+    if programs and not allowed(file, digest(programs)):
+        raise SettingsNotApproved(file, programs)
+    found = replace(found, programs=programs)
+    seen = await state(found.git, every_file=False)
+    if seen.branch is not None:
+        Ref(f"refs/heads/{seen.branch}")
+    return replace(
+        found,
+        head=seen.head,
+        branch=seen.branch,
+        dirty=tuple((status, legible(path)) for status, path in seen.dirty[:DIRTY_LISTED]),
+        dirty_count=len(seen.dirty),
+    )
+
+
+async def find(cwd: Path) -> Source:
+    """Where it is, and nothing of what is in it. Raises `InvalidInput` and `GitError`."""
     cwd = _usable(cwd)
     await _require_git(cwd)
     settings = await _persons_settings(cwd)
@@ -62,12 +106,15 @@ async def examine(cwd: Path) -> Source:
         settings=settings,
     )
     printed = os.fsdecode(found.stdout).split("\n")
-    if printed[0] == "true":
-        raise InvalidInput(f"{cwd} is a bare repository, without files: clone it and start in the clone")
     if printed[:2] == ["false", "false"]:
         raise InvalidInput(f"{cwd} is inside a .git folder: start in the project that it belongs to")
     if found.status != 0:
         reason = found.stderr.decode(errors="replace").strip().removeprefix("fatal: ").splitlines()
+        if reason and _BARE in reason[0]:
+            raise InvalidInput(
+                f"{cwd} is a bare repository without files, or inside a .git folder: "
+                "start in the project that it belongs to, or in a clone"
+            )
         if reason and reason[0].startswith("not a git repository (or any"):
             return Source(kind="folder", root=cwd, settings=settings)
         raise InvalidInput(
@@ -76,18 +123,12 @@ async def examine(cwd: Path) -> Source:
     if len(printed) != 7:
         raise InvalidInput(f"the path of the repository at {cwd} has a line break in it: rename that folder")
     git_dir, common_dir, root, prefix = printed[2:6]
-    git = Git(git_dir=Path(git_dir), work_tree=Path(root), settings=settings)
-    seen = await state(git, every_file=False)
     return Source(
         kind="git",
         root=Path(root),
         prefix=prefix.rstrip("/"),
         git_dir=Path(git_dir),
         common_dir=Path(common_dir),
-        head=seen.head,
-        branch=seen.branch,
-        dirty=seen.dirty[:DIRTY_LISTED],
-        dirty_count=len(seen.dirty),
         settings=settings,
     )
 
