@@ -2,52 +2,111 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bigtask.cli.frame import Frame, carry_out, json_option, print_json, run_argument
+from bigtask.cli.frame import EXIT_FAILED, EXIT_OK, Frame, carry_out, json_option, print_json, run_argument
 from bigtask.cli.screen import note
-from bigtask.cli.words import counted, plain
+from bigtask.cli.words import counted, one_line, plain
+from bigtask.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
     from bigtask.core.run import Run
     from bigtask.host.link import RunLink
+    from bigtask.workspaces.forecast import Forecast
+
+_LISTED = 50
 
 
 @click.command(
-    short_help="Take a run's result into your branch or folder.", epilog="Example: bigtask merge last --undo"
+    short_help="Take a run's result into your branch or folder.",
+    epilog="\b\nExamples:\n  bigtask merge last --dry-run\n  bigtask merge last --undo",
 )
 @run_argument
 @click.option("--undo", is_flag=True, help="Take it out again, where nothing has changed since.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done, and what stands in the way.")
 @json_option
 @click.pass_obj
-def command(frame: Frame, run_id: str, undo: bool, as_json: bool) -> None:
-    """Takes the result of an ended run into the branch that is checked out, or into the folder.
+def command(frame: Frame, run_id: str, undo: bool, dry_run: bool, as_json: bool) -> int:
+    """Takes the result of an ended run into the branch that is checked out, or into the folder: by a
+    fast-forward where you have committed nothing since, else by a merge commit.
 
-    Files that you have changed are never overwritten: where that would be needed, it is refused and nothing
-    is done.
+    It says what it will do, and does it. Files that you have changed are never overwritten: where that would
+    be needed, it is refused with their names, and nothing is done.
     """
     from bigtask.cli.reading import linked
     from bigtask.cli.steering import through
 
+    if undo and dry_run:
+        raise InvalidInput("--dry-run looks at a merge, not at its undoing: leave one of the two out")
     folder = frame.find(run_id)
 
-    async def move(link: RunLink) -> tuple[Run, dict[str, object]]:
-        moved = await (link.undo_merge(by=frame.who) if undo else link.merge(by=frame.who))
-        return await linked(link, folder.id), moved
+    async def move(link: RunLink) -> tuple[Run, Forecast | None, dict[str, Any]]:
+        run = await linked(link, folder.id)
+        if undo:
+            return run, None, await link.undo_merge(by=frame.who)
+        seen = await link.foresee_merge()
+        if dry_run or (seen.refused and run.outcome is not None):
+            return run, seen, {}
+        if run.outcome is not None and not as_json and seen.files:
+            note(_will(seen))
+        return run, seen, await link.merge(by=frame.who)
 
-    (run, moved), _ = carry_out(lambda: through(frame, folder, "merge", move))
-    files = [str(path) for path in moved["files"]] if isinstance(moved["files"], list) else []
-    already = bool(moved.get("already"))
+    (run, seen, moved), _ = carry_out(lambda: through(frame, folder, "merge", move))
+    if seen is not None and not moved:
+        return _foreseen(run, seen, dry_run=dry_run, as_json=as_json)
+    files, already = [str(path) for path in moved["files"]], bool(moved.get("already"))
     if as_json:
         print_json(
             {"id": run.id, "undone": undo, "already": already, "commit": moved["commit"], "files": files}
         )
-        return
+        return EXIT_OK
     for path in files:
         click.echo(plain(path))
     note(_words(run, frame.name_of(folder), len(files), undo=undo, already=already))
+    return EXIT_OK
+
+
+def _foreseen(run: Run, seen: Forecast, *, dry_run: bool, as_json: bool) -> int:
+    """Nothing was done: because nobody wanted it to be, or because it is refused."""
+    if as_json and dry_run:
+        import msgspec
+
+        facts = msgspec.to_builtins(seen)
+        facts["inTheWay"] = facts.pop("in_the_way")
+        print_json({"id": run.id, "dryRun": True, **facts})
+        return EXIT_FAILED if seen.refused else EXIT_OK
+    if dry_run:
+        for change in seen.files:
+            click.echo(f"{change.status:<8} {plain(change.path)} +{change.insertions} -{change.deletions}")
+        note(f"Would be done: {_will(seen)}" if seen.files else _nothing(seen))
+        if run.outcome is None:
+            note("The run hasn't ended: it can't be merged before it has.")
+    if not seen.refused:
+        return EXIT_OK
+    for path in seen.in_the_way[:_LISTED]:
+        note(f"  {path}")
+    if len(seen.in_the_way) > _LISTED:
+        note(f"  and {len(seen.in_the_way) - _LISTED} more")
+    raise Conflict(seen.refused)
+
+
+def _will(seen: Forecast) -> str:
+    plus, minus = sum(c.insertions for c in seen.files), sum(c.deletions for c in seen.files)
+    what = f"{counted(len(seen.files), 'file')}, +{plus:,} −{minus:,}"
+    if seen.way == "apply":
+        return f"your folder gets {what}"
+    branch, head = one_line(seen.branch or "no branch"), (seen.head or "nothing")[:10]
+    if seen.way == "merge":
+        return f"a merge of {seen.result[:10]} into {branch} ({head}): {what}"
+    return f"a fast-forward of {branch} from {head} to {seen.result[:10]}: {what}"
+
+
+def _nothing(seen: Forecast) -> str:
+    if seen.way == "already":
+        return "You have the result already: nothing would be done."
+    return "The run has changed nothing: nothing would be done."
 
 
 def _words(run: Run, name: str, files: int, *, undo: bool, already: bool) -> str:

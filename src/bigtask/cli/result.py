@@ -11,11 +11,14 @@ from rich.text import Text
 from bigtask.cli.next_steps import Step, next_steps
 from bigtask.cli.words import both_ends, counted, duration, one_line
 from bigtask.core import ledger
-from bigtask.core.phases.aggregation import anything_merged
+from bigtask.core.answers import Answers, answers, shares
+from bigtask.core.hooks import troubles
+from bigtask.core.phases import verification
 from bigtask.core.run import Run
 from bigtask.core.states import Outcome, TaskState
 from bigtask.core.status import status
-from bigtask.workspaces.names import integration_branch
+from bigtask.report.missed import missed
+from bigtask.report.result import branch_of
 
 _REASON = 300
 _ALIKE = 3
@@ -26,14 +29,6 @@ _STYLES = {
     Outcome.FAILED: "bold red",
     Outcome.CANCELLED: "bold yellow",
 }
-
-
-def branch_of(run: Run) -> str | None:
-    """Where the merged work is, in a git repository that got some."""
-    source, settings = run.created.source, run.settings
-    if source.kind != "git" or settings.isolation == "none" or not anything_merged(run):
-        return None
-    return integration_branch(run.id)
 
 
 def result_json(run: Run) -> dict[str, Any]:
@@ -47,6 +42,7 @@ def result_json(run: Run) -> dict[str, Any]:
         "outputFiles": ledger.output_files(run),
         "branch": branch_of(run),
         "summary": ledger.summary(run),
+        "answers": {name: shares(counts) for name, counts in answers(run).items()},
         "waiting": [
             {"id": w.id, "kind": w.kind, "taskId": w.task_id, "question": w.question, "options": w.options}
             for w in run.waiting.values()
@@ -63,10 +59,15 @@ def result_lines(run: Run, *, name: str, elapsed_ms: float | None = None) -> Ite
     if unclean:
         yield Text()
         yield from _entries(unclean)
+    if problems := troubles(run):
+        yield Text()
+        yield from (Text(f"  {both_ends(problem, _REASON)}", style="yellow") for problem in problems)
     said = run.aggregate.summary if run.aggregate is not None else ""
     if said:
         yield Text()
         yield Text(f"  {one_line(said, _REASON)}")
+    if run.verdict is not None:
+        yield Text(f"  verification {_verdict(run)}: {one_line(run.verdict.summary, _REASON)}")
     yield Text()
     yield from _where(run)
     yield from _next(run, name)
@@ -74,9 +75,14 @@ def result_lines(run: Run, *, name: str, elapsed_ms: float | None = None) -> Ite
 
 def _first(run: Run, outcome: Outcome) -> Text:
     line = Text(outcome.value.capitalize(), style=_STYLES[outcome])
-    what = both_ends(run.reason, 2 * _REASON) or f"{counted(len(run.tasks), 'task')}, nothing missed"
+    tasks = counted(len(run.tasks), "task")
+    what = both_ends(run.reason, 2 * _REASON) or (tasks if missed(run) else f"{tasks}, nothing missed")
     line.append(f": {what}", style="default")
     return line
+
+
+def _verdict(run: Run) -> str:
+    return "passed" if verification.passed(run) else "did not pass"
 
 
 def _numbers(run: Run, elapsed_ms: float | None) -> Iterator[str]:
@@ -86,6 +92,9 @@ def _numbers(run: Run, elapsed_ms: float | None) -> Iterator[str]:
                 yield f"{run.counts[state]} {state.value}"
     else:
         yield "nothing was planned"
+    of_all = sum(answers(run).values(), Answers())
+    if of_all.strict < of_all.total:
+        yield f"{of_all.total - of_all.strict} of {of_all.total} answers not strict"
     if elapsed_ms is not None:
         yield duration(elapsed_ms)
     used = run.used
@@ -147,7 +156,8 @@ def _size(run: Run) -> tuple[int, int]:
 
 def _next(run: Run, name: str) -> Iterator[Text]:
     look = Step(command=f"bigtask show {name}", what="every task with its evidence")
-    yield from step_lines((*next_steps(run, name, held=False), look), label="  next    ")
+    report = Step(command=f"bigtask report {name}", what="all of it as one document")
+    yield from step_lines((*next_steps(run, name, held=False), look, report), label="  next    ")
 
 
 def step_lines(steps: Sequence[Step], *, label: str = "  ") -> Iterator[Text]:

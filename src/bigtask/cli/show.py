@@ -48,7 +48,7 @@ def command(frame: Frame, run_id: str, task_id: str | None, at: int | None, as_j
     # What was said by then can't be told from what was said later.
     said = last_words(source, record) if record is not None and at is None else []
     if as_json:
-        whole_task = {**_builtins(_worker(record)), "runId": run.id, "transcript": said} if record else {}
+        whole_task = {**_task(run, record), "runId": run.id, "transcript": said} if record else {}
         print_json(whole_task or whole(run, held=held))
         return
     if at is not None:
@@ -70,13 +70,15 @@ def _say_when(run: Run) -> None:
 
 def whole(run: Any, *, held: bool) -> dict[str, Any]:
     """Everything that is known of a run, in one JSON object: the view of every surface, with its workers."""
-    from bigtask.cli.run_page import missed
+    from bigtask.core.checks import programs
     from bigtask.core.view import view
+    from bigtask.report.missed import missed
 
     return {
         **_builtins(view(run)),
         "held": held,
         "missed": missed(run),
+        "programs": [_builtins(program) for program in programs(run)],
         "analysis": run.analysis,
         "phases": [_builtins(_worker(record)) for record in run.reserved.values()],
         "workers": [_builtins(_worker(record)) for record in run.tasks.values()],
@@ -84,6 +86,14 @@ def whole(run: Any, *, held: bool) -> dict[str, Any]:
         "aggregation": run.aggregate.data if run.aggregate is not None else None,
         "verification": run.verdict.data if run.verdict is not None else None,
     }
+
+
+def _task(run: Run, record: Any) -> dict[str, Any]:
+    from bigtask.core import claims, ledger
+
+    judged = [_builtins(claim) for claim in claims.judged(run, record.task)]
+    remarks = ledger.all_remarks(run, record)
+    return {**_builtins(_worker(record)), "remarks": remarks, "claims": judged}
 
 
 def _worker(record: Any) -> Any:
