@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bigtask.agents.table import AgentTable
+from bigtask.approvals import Approvals
 from bigtask.host.creation import Options, create
 from bigtask.host.home import Home, RunFolder
 from bigtask.templates.manager import TemplateManager
@@ -107,6 +108,6 @@ class Desk:
             cwd=project.root,
             request="Do the work",
             agents=agents or AgentTable(),
-            templates=TemplateManager(user_dir=self.home.templates),
+            templates=TemplateManager(user_dir=self.home.templates, approvals=Approvals(self.home.approvals)),
             options=Options(agent=agent, **{"yes": True, **options}),
         )

@@ -77,7 +77,7 @@ def test_the_protocol_knows_itself_and_the_errors():
         )
 
 
-@pytest.mark.parametrize("folder", ["core", "protocol", "templates"])
+@pytest.mark.parametrize("folder", ["core", "protocol", "report", "templates"])
 def test_what_is_inside_knows_none_of_what_is_around_it(folder):
     assert [found for found in imports_of(folder) if within(found[1], *_ADAPTERS)] == []
 

@@ -14,9 +14,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from bigtask.agents.table import AgentTable
+from bigtask.configuration.keys import KEYS, OTHER_VARIABLES, PREFIX
+from bigtask.configuration.layers import Layer, nearest_variable
+from bigtask.configuration.standing import Standing
 from bigtask.core.run import Run
 from bigtask.core.states import IllegalMove
-from bigtask.errors import BigtaskError, InvalidInput
+from bigtask.errors import BigtaskError, InvalidInput, NotFound
 from bigtask.host import access, faults
 from bigtask.host.home import Home, RunFolder
 from bigtask.host.lock import holder_of, reading
@@ -24,16 +27,11 @@ from bigtask.host.mounts import NETWORK_FILE_SYSTEMS, file_system_of
 from bigtask.process import ProgramNotFound
 from bigtask.templates.manager import Listed
 from bigtask.workspaces.git import outside
-from bigtask.workspaces.source import OLDEST_GIT
+from bigtask.workspaces.source import OLDEST_GIT, find
 
 _LITTLE_SPACE = 1 << 30
 _NO_SPACE = 50 << 20
 _ID_SHOWN = 6
-
-VARIABLES: Mapping[str, str] = {
-    "BIGTASK_HOME": "where runs are kept",
-    faults.VARIABLE: "the process ends itself there: for crash tests only",
-}
 
 
 class Level(StrEnum):
@@ -53,7 +51,11 @@ class Finding:
 
 
 async def findings(
-    home: Home, agents: AgentTable, templates: Sequence[Listed], environ: Mapping[str, str]
+    home: Home,
+    agents: AgentTable,
+    templates: Sequence[Listed],
+    environ: Mapping[str, str],
+    standing: Standing,
 ) -> list[Finding]:
     """In the order in which a person would want to know. Looks, and changes nothing."""
     return [
@@ -62,7 +64,8 @@ async def findings(
         *_place(home),
         *_agents(agents),
         *_templates(templates),
-        *_variables(environ),
+        *_configuration(standing, agents),
+        *_variables(environ, standing.configuration.environment),
         *await _runs(home),
     ]
 
@@ -128,18 +131,15 @@ def judge_file_system(name: str) -> Finding:
 
 
 def _agents(agents: AgentTable) -> Iterator[Finding]:
-    usable = False
-    for agent in agents.values():
-        found = agent.availability()
-        usable = usable or found.usable
-        account = f" ({found.account})" if found.account else ""
+    found = {agent.name: agent.availability() for agent in agents.values()}
+    for name, available in found.items():
+        account = f" ({available.account})" if available.account else ""
+        text = available.detail + account
+        # One that can work is enough: nobody needs all of them.
         yield Finding(
-            area=f"agent {agent.name}",
-            level=Level.OK if found.usable else Level.WARN,
-            text=found.detail + account,
-            next="" if found.usable else "bigtask agents",
+            area=f"agent {name}", level=Level.OK, text=text if available.usable else f"not usable: {text}"
         )
-    if not usable:
+    if not any(available.usable for available in found.values()):
         yield Finding(
             area="agents", level=Level.PROBLEM, text="none can work here", next="bigtask agents says why"
         )
@@ -166,14 +166,61 @@ def _templates(templates: Sequence[Listed]) -> Iterator[Finding]:
             )
 
 
-def _variables(environ: Mapping[str, str]) -> Iterator[Finding]:
-    for name in sorted(name for name in environ if name.startswith("BIGTASK_")):
-        about = VARIABLES.get(name)
+async def root_of(cwd: Path) -> Path:
+    """The top of the repository, or the folder itself where there is none that git can read."""
+    try:
+        return (await find(cwd)).root
+    except BigtaskError:
+        return cwd.absolute()
+
+
+def _configuration(standing: Standing, agents: AgentTable) -> Iterator[Finding]:
+    area = "configuration"
+    places = [str(standing.user_path) + ("" if standing.user_path.exists() else " (not there)")]
+    if standing.repository_counts:
+        places.append(str(standing.configuration.repository_path))
+    yield Finding(area=area, level=Level.OK, text=", ".join(places))
+    for problem in standing.problems:
+        yield Finding(area=area, level=Level.PROBLEM, text=problem, next="no run can be made before")
+    for warning in standing.warnings:
+        yield Finding(area=area, level=Level.WARN, text=warning, next="correct that line, or remove it")
+    if standing.unread:
+        text, _, step = standing.unread.rpartition(": ")
+        yield Finding(area="approvals", level=Level.PROBLEM, text=text, next=step)
+    if standing.unapproved is not None:
+        yield Finding(
+            area=area,
+            level=Level.WARN,
+            text=f"{standing.unapproved.path} isn't approved as it is now: runs here are refused",
+            next="bigtask approve",
+        )
+    agent = standing.resolution["agent"]
+    if agent.value is not None:
+        try:
+            agents.find(agent.value)
+        except (NotFound, InvalidInput) as error:
+            yield Finding(area=area, level=Level.PROBLEM, text=str(error), next=f"correct {agent.origin}")
+
+
+def _variables(environ: Mapping[str, str], layer: Layer) -> Iterator[Finding]:
+    settings = {key.variable: key.name for key in KEYS.values()}
+    for name in sorted(name for name in environ if name.startswith(PREFIX)):
+        wrong = [problem for problem in layer.problems if problem.startswith(f"{name} ")]
+        if wrong:
+            said = wrong[0].removeprefix(f"{name} ")
+            yield Finding(area=name, level=Level.PROBLEM, text=said, next=f"correct it, or unset {name}")
+            continue
+        sets = settings.get(name)
+        about = (
+            f"sets {sets}" if sets in layer.said else "says nothing" if sets else OTHER_VARIABLES.get(name)
+        )
         dangerous = name == faults.VARIABLE or about is None
+        if about is None:
+            about = f"not a setting of this version{nearest_variable(name)}"
         yield Finding(
             area=name,
             level=Level.WARN if dangerous else Level.OK,
-            text=f"{environ[name]}: {about or 'not a setting of this version'}",
+            text=f"{environ[name]}: {about}",
             next=f"unset {name}" if dangerous else "",
         )
 

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from bigtask.agents.protocol import Agent
 from bigtask.agents.table import AgentTable
+from bigtask.approvals import Approvals
 from bigtask.core import view as views
 from bigtask.core.commands import (
     Answer,
@@ -54,7 +55,8 @@ Callback = Callable[[str, Event], object]
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerConfig:
-    """Defaults for a module's runs, over those of their templates. Times in milliseconds, as in the brief."""
+    """What governs a module's runs where their own options say nothing, over templates and configuration.
+    Times in milliseconds, as in the brief."""
 
     max_workers: int | None = None
     poll_interval: int | None = None
@@ -85,7 +87,7 @@ class OrchestratorModule:
         self.worker_config = worker or WorkerConfig()
         self.home = Home(Path(home).absolute()) if home is not None else Home.of(os.environ)
         user_dir = Path(templates_dir) if templates_dir is not None else self.home.templates
-        self.templates = TemplateManager(user_dir=user_dir)
+        self.templates = TemplateManager(user_dir=user_dir, approvals=Approvals(self.home.approvals))
         self.parser = ResponseParser()
         self.orchestrators = OrchestratorManager(self)
         self.workers = WorkerManager(self)
@@ -223,7 +225,12 @@ class OrchestratorManager:
         custom_variables: Mapping[str, Any] | None = None,
         options: Options | None = None,
     ) -> RunView:
-        """Raises InvalidInput, NotFound, InvalidTemplate or AgentUnavailable."""
+        """What neither `options` nor the module's WorkerConfig says comes from the configuration, the
+        environment's variables first, and from the template.
+
+        Raises InvalidInput, NotFound, InvalidTemplate, AgentUnavailable, or Forbidden where the repository
+        brings a configuration or a template that nobody has approved.
+        """
         module = self._module
         folder = await creation.create(
             module.home,
@@ -231,9 +238,10 @@ class OrchestratorManager:
             cwd=Path(cwd),
             request=message,
             agents=module.agents,
-            templates=module.templates,
+            templates=module.templates.in_project(Path(cwd)),
             options=self._options(options or Options()),
             variables=custom_variables,
+            environ=os.environ,
             by=_user(),
         )
         return await self.get(folder.id)

@@ -99,6 +99,19 @@ def line(data: e.Happened) -> Line:
             "amber",
             ALL,
         ),
+        (e.HookRan(hook="onError", event=8), "hook|ran|onError", "quiet", PIPE),
+        (
+            e.HookRan(hook="onTasksGenerated", event=8, problem="refused the plan", output="too few"),
+            "hook|refused|onTasksGenerated: too few",
+            "amber",
+            ALL,
+        ),
+        (
+            e.HookRan(hook="onWorkerStart", event=8, task_id="a", problem="ended with 3", output="no\x1b\n"),
+            "hook|failed|onWorkerStart of a ended with 3: no",
+            "amber",
+            ALL,
+        ),
         (e.WorkerSkipped(task_id="a", reason="b failed"), "a|skipped|b failed", "amber", ALL),
         (
             e.WorkerLimited(**OF_A, kind="usage", reset_ms=90_000),
@@ -125,7 +138,8 @@ def test_every_type_of_event_has_a_mood_and_a_word(kind: type[e.Happened]) -> No
         "waiting": WAITING, "waiting_id": "w1", "answer": "allow", "outcome": Outcome.COMPLETE, "reason": "x",
         "task_id": "a", "attempt": 1, "agent": "x", "session_name": "s", "session_id": "s", "offset": 0,
         "length": 1, "report": Report(data={}), "number": 1, "errors": (), "results": (), "files": (),
-        "evidence": Evidence(), "id": "c1",
+        "evidence": Evidence(), "id": "c1", "hook": "onError", "event": 8, "how": "first",
+        "changed": ("a hook",),
     }  # fmt: skip
     run = started(task("a")).run
     examples |= {"source": run.created.source, "settings": run.settings, "plan": run.plan}

@@ -307,6 +307,6 @@ def test_the_shell_is_offered_runs_and_templates(shelf: Shelf) -> None:
     assert offered("show", "") == ["last", *ends]
     assert offered("merge", "la") == ["last"]
     assert offered("show", shelf.done.id[:12])[-1] == shelf.done.id
-    assert offered("run", "") == ["documentation", "tested"]
+    assert offered("run", "") == ["documentation", "implementation", "research", "tested"]
     assert offered("insp") == []
     assert offered("inb") == ["inbox"]

@@ -165,6 +165,6 @@ def test_a_plan_shows_every_command_whole_that_confirming_it_allows() -> None:
     with console.capture() as captured:
         console.print(plan_table(world.run, 60))
     text = " ".join(captured.get().split())
-    assert "runs as a check: make test (a, b)" in text
+    assert "runs: make test (check of a, b, before the work is merged)" in text
     assert " ".join(long) in text
     assert "all is well" not in text

@@ -554,7 +554,7 @@ def test_what_the_run_is_built_on_is_not_done_again(id):
     world = World(yes=True)
     world.ask(c.Start())
     world.report(ANALYSIS).report(PLANNING, tasks=[{"id": "a", "title": "A", "description": ""}])
-    refuses(world, c.Retry(task_id=id), Conflict, f"{id} is done and the run is built on it")
+    refuses(world, c.Retry(task_id=id), Conflict, f"{id} is completed and the run is built on that")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from bigtask.core.values import (
     RESERVED,
     CheckResult,
     Evidence,
+    InConflict,
     Report,
     Source,
     Task,
@@ -88,6 +89,7 @@ class Life(RuleBasedStateMachine):
                 "max_retries": st.integers(0, 2),
                 "retry_delay_ms": st.sampled_from([0, 1_000]),
                 "accept_partial": st.booleans(),
+                "on_conflict": st.sampled_from(["ask", "resolve"]),
                 "auto_fix": st.booleans(),
                 "yes": st.booleans(),
                 "isolation": st.sampled_from(["worktree", "worktree", "none"]),
@@ -220,14 +222,17 @@ class Life(RuleBasedStateMachine):
         )
         self.world.see(seen)
 
-    @rule(data=st.data(), clean=st.integers(0, 3))
-    def merge(self, data, clean):
+    @rule(clean=st.integers(0, 3), unresolved=st.booleans())
+    def merge(self, clean, unresolved):
         for id, number in list(self.world.run.integrating.items()):
             who = {"task_id": id, "attempt": number}
             evidence = Evidence(files=(f"{id}.md",))
-            self.world.see(
-                o.Integrated(**who, evidence=evidence) if clean else o.Conflicted(**who, files=("x",))
-            )
+            if clean or id in RESERVED:
+                self.world.see(o.Integrated(**who, evidence=evidence))
+            elif unresolved:
+                self.world.see(o.Refused(**who, reason="markers are left", unresolved=True))
+            else:
+                self.world.see(o.Conflicted(**who, conflicts=(InConflict(path="x"),)))
 
     @rule(ms=st.sampled_from([1, 1_000, 100_000]))
     def wait(self, ms):

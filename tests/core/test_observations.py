@@ -9,7 +9,16 @@ from bigtask.core import events as e
 from bigtask.core import observations as o
 from bigtask.core.recovery import recover
 from bigtask.core.states import AttemptState, Phase, TaskState, WaitingKind
-from bigtask.core.values import AGGREGATION, PLANNING, VERIFICATION, CheckResult, Evidence, Report, Usage
+from bigtask.core.values import (
+    AGGREGATION,
+    PLANNING,
+    VERIFICATION,
+    CheckResult,
+    Evidence,
+    InConflict,
+    Report,
+    Usage,
+)
 from core.world import World, phases, started, task
 
 DONE = Report(data={"status": "completed"})
@@ -91,7 +100,7 @@ def test_without_the_gate_the_late_result_would_be_accepted(monkeypatch, gate):
     "seen",
     [
         o.Integrated(task_id="a", attempt=1, evidence=Evidence()),
-        o.Conflicted(task_id="a", attempt=1, files=("x",)),
+        o.Conflicted(task_id="a", attempt=1, conflicts=(InConflict(path="x"),)),
         o.Refused(task_id="a", attempt=1, reason="red"),
     ],
 )
@@ -280,25 +289,14 @@ def test_an_agent_that_answers_nonsense_is_reviewed_by_a_person():
     assert world.run.tasks["a"].reason.endswith("no block; no id")
 
 
-def test_a_phase_cannot_be_gone_on_without():
+def test_without_a_plan_nothing_can_be_gone_on_with():
     world = World()
     world.ask(c.Start())
-    world.see(o.Unusable(**world.who("@analysis"), errors=("x",), answer=""))
+    world.report("@analysis")
+    world.see(o.Unusable(**world.who("@planning"), errors=("x",), answer=""))
     (waiting,) = world.run.waiting.values()
-    assert waiting.options == ("edit", "retry")
-    assert waiting.question.endswith("try it again?")
-
-
-def test_a_conflict_keeps_the_work_and_asks():
-    world = started(task("a")).report("a")
-    world.see(o.Conflicted(**world.who("a"), files=("x.md", "y.md")))
-    (waiting,) = world.run.waiting.values()
-    assert (waiting.kind, waiting.options) == (WaitingKind.CONFLICT, ("retry", "skip"))
-    assert "in x.md, y.md: try it again on what is merged by now" in waiting.question
-    assert attempts(world, "a") == ["needs_review"]
-    assert world.run.integrating == {}
-    world.ask(c.Answer(waiting_id=waiting.id, answer="retry"))
-    assert attempts(world, "a") == ["superseded", "spawning"]
+    assert waiting.options == ("edit", "retry", "fail")
+    assert waiting.question.endswith("by hand, try it again, or let the run fail?")
 
 
 # Interruptions

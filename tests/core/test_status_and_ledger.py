@@ -108,7 +108,7 @@ def test_whatever_was_missed_mended_or_assumed_is_remarked():
     remarks = ledger.ledger(world.run)[0].remarks
     assert remarks == (
         "the answer was repaired",
-        "asked again 1 times",
+        "asked again once",
         "claimed but unchanged: w",
         "changed but not claimed: x",
         "outside its scope: y",

@@ -250,7 +250,7 @@ def test_a_partial_result_is_merged_but_never_makes_a_complete_run(accept):
 # Verification
 
 CHECKED = phases(Phase.TASK_PLANNING, Phase.WORKER_EXECUTION, Phase.VERIFICATION)
-RED = (CheckResult(command=("make",), exit_status=1),)
+RED = (CheckResult(command=("make",), exit_status=1, output="no rule\n"),)
 GREEN = (CheckResult(command=("make",), exit_status=0),)
 
 
@@ -271,7 +271,12 @@ def test_commands_that_failed_outweigh_the_verdict(verdict, results, outcome):
     world.report(VERIFICATION, verdict, summary="looked at all")
     assert world.run.outcome is outcome
     if outcome is Outcome.INCOMPLETE:
-        assert world.run.reason == "verification did not pass: looked at all"
+        why = (
+            "looked at all"
+            if verdict == "failed"
+            else "`make` " + {1: "ended with 1", None: "didn't end in time"}[results[-1].exit_status]
+        )
+        assert world.run.reason == f"verification did not pass: {why}"
 
 
 def test_a_verdict_without_words_is_told_without_them():
@@ -327,7 +332,19 @@ def test_red_commands_alone_become_one_repair_task():
     world = started(task("a"), phases=CHECKED, auto_fix=True).complete("a")
     world.see(o.Checked(**world.who(VERIFICATION), results=RED))
     world.report(VERIFICATION, "passed", summary="")
-    assert world.run.tasks["fix-1"].task.description == "The verification commands failed."
+    assert world.run.tasks["fix-1"].task.description == (
+        "On everything that was merged so far, these commands failed.\n\n`make` ended with 1:\nno rule"
+    )
+
+
+def test_the_repair_of_red_commands_also_hears_the_verdict():
+    world = started(task("a"), phases=CHECKED, auto_fix=True).complete("a")
+    world.see(o.Checked(**world.who(VERIFICATION), results=RED))
+    world.report(VERIFICATION, "failed", summary="the rule is missing")
+    assert world.run.tasks["fix-1"].task.description.endswith("no rule\n\nThe verdict: the rule is missing")
+    empty = started(task("a"), phases=CHECKED, auto_fix=True).complete("a")
+    empty.report(VERIFICATION, "failed", summary="")
+    assert "without a reason" in empty.run.tasks["fix-1"].task.description
 
 
 def test_there_are_no_more_repair_rounds_than_allowed():
@@ -336,6 +353,7 @@ def test_there_are_no_more_repair_rounds_than_allowed():
     world.report(VERIFICATION, "failed")
     assert world.run.outcome is Outcome.INCOMPLETE
     assert world.run.fix_round == 2
+    assert world.run.reason == "verification did not pass after 2 repair rounds: @verification is done"
 
 
 def test_a_good_verdict_needs_no_repair():

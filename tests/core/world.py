@@ -111,6 +111,8 @@ class World:
     def report(self, id: str, status: str = "completed", **data: Any) -> World:
         data = {"status": status, "summary": f"{id} is done", **data}
         self.see(o.Reported(**self.who(id), report=Report(data=data), usage=Usage(input_tokens=10)))
+        if id == AGGREGATION and id in self.run.integrating:
+            self.see(o.Integrated(**self.who(id), evidence=Evidence()))
         return self
 
     def merge(self, id: str, *files: str) -> World:

@@ -69,6 +69,8 @@ class SimulatedLog:
             raise StoreError("the disk is broken, and has all of it")
         if dies:
             life.kill()
+            # A holder that cancels itself is told at its next wait, as nobody is who is killed from outside.
+            await asyncio.sleep(0)
         await life.takes(0.01)
 
     def _keep(self, expected_seq: int, events: Sequence[Event]) -> None:

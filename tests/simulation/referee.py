@@ -35,6 +35,8 @@ class Referee:
         self._completed: set[str] = set()
         self._commanded: set[str] = set()
         self._sessions: set[tuple[int, str, int]] = set()
+        self._by_hand: set[str] = set()
+        """What a person answered for: that comes in beside whoever is at work by then."""
 
     @property
     def digest(self) -> str:
@@ -68,6 +70,7 @@ class Referee:
                 if id in self._completed:
                     raise Violation(f"{id} is completed and nobody asked for it, and it is done again")
                 self._spawned[id] += 1
+                self._by_hand.discard(id)
                 if data.attempt != self._spawned[id]:
                     raise Violation(f"{id} goes from attempt {self._spawned[id] - 1} to {data.attempt}")
                 self._alive[id] = data.attempt
@@ -79,12 +82,16 @@ class Referee:
                 if quality != "edited" and id != "@planning" and said != f"{id} by attempt {data.attempt}":
                     raise Violation(f"attempt {data.attempt} of {id} is credited with {said!r}")
                 self._alive.pop(id, None)
+                if quality == "edited":
+                    self._by_hand.add(id)
+            case e.WorkerSettling():
+                self._by_hand.add(id)
             case e.WorkerCompleted():
                 self._completed.add(id)
             case e.WorkerLost():
                 record = run.record(id)
                 state = record.attempts[data.attempt - 1].state if record is not None else None
-                if state is AttemptState.REPORTED:
+                if state is AttemptState.REPORTED and id not in RESERVED:
                     raise Violation(f"attempt {data.attempt} of {id} had reported, and is lost")
                 self._gone(id, data.attempt)
             case e.WorkerCancelled() | e.AttemptEnded() | e.WorkerPaused() | e.WorkerPartial():
@@ -129,7 +136,7 @@ class Referee:
         """The person was told that tasks which may write in the same place run one after the other."""
         mine = run.areas.get(id, ())
         for other in (*run.live, *run.integrating):
-            if other != id and plans.overlap(mine, run.areas.get(other, ())):
+            if other != id and other not in self._by_hand and plans.overlap(mine, run.areas.get(other, ())):
                 raise Violation(f"{id} and {other} are at work in the same place")
 
     def look_closely(self) -> None:

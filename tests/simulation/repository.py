@@ -7,14 +7,26 @@ know whether that moment has been.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from bigtask.errors import GitError, NotFound
+from bigtask.errors import Conflict, GitError, NotFound
 from bigtask.workspaces.changes import ConflictedFile, FileChange
-from bigtask.workspaces.values import Commit, Conflicted, Merged, Nothing, ResultDiff, Workspace
+from bigtask.workspaces.values import (
+    Begun,
+    Commit,
+    Conflicted,
+    Merged,
+    Nothing,
+    ResultDiff,
+    Strategy,
+    TakenOut,
+    Trial,
+    Workspace,
+)
 
 from .referee import Violation
 
@@ -33,6 +45,7 @@ class Place(PurePosixPath):
         """Every folder is there."""
 
 
+_FILES = (ConflictedFile(path="a.txt", base=None, ours="o", theirs="t"),)
 HOME, PROJECT = Place("/home/run"), Place("/project")
 
 
@@ -42,6 +55,8 @@ class Branch:
     """How many merges there were when it began."""
     uncommitted: int = 0
     commits: int = 0
+    onto: int | None = None
+    """How many merges there were when one with them was begun in its worktree."""
 
 
 @dataclass
@@ -51,6 +66,9 @@ class Repository:
     branches: dict[Key, Branch] = field(default_factory=dict)
     worktrees: dict[Key, None] = field(default_factory=dict)
     merges: list[Key] = field(default_factory=list)
+    out: set[Key] = field(default_factory=set)
+    """Of those, what was taken out again."""
+    trial: Key | None = None
     looks: ClassVar[bool] = True
     """Whether a merge looks for an earlier one: what the mutant doesn't."""
 
@@ -64,7 +82,16 @@ class Repository:
     def merge(self, key: Key) -> None:
         if key in self.merges:
             raise Violation(f"attempt {key[1]} of {key[0]} is merged twice")
+        if self.trial is not None:
+            raise Violation(f"attempt {key[1]} of {key[0]} is merged while {self.trial} is on trial")
         self.merges.append(key)
+
+    def decide(self, *, out: bool) -> None:
+        """What becomes of the merge on trial."""
+        assert self.trial is not None
+        if out:
+            self.out.add(self.trial)
+        self.trial = None
 
     def remove(self, key: Key) -> None:
         if key not in self.worktrees:
@@ -119,12 +146,19 @@ class SimulatedWorkspaces:
     def present(self, task_id: str, n: int) -> bool:
         return (task_id, n) in self._repository.worktrees
 
-    async def commit(self, task_id: str, n: int, message: str) -> Commit:
+    async def commit(self, task_id: str, n: int, message: str, *, resolves: bool = False) -> Commit:
         key = (task_id, n)
+        if task_id == "@aggregation":
+            return await self._does("commit", lambda: Commit(commit=f"{task_id} {n}"))
         if key not in self._repository.worktrees:
             if self._repository.referee.needs_workspace(task_id, n) and self._reported(key):
                 raise Violation(f"attempt {n} of {task_id} has reported, and its workspace is gone")
             raise NotFound(f"{task_id}.{n} has no workspace: acquire it first")
+        branch = self._repository.branches[key]
+        if branch.onto is not None and not resolves:
+            return self._told(key, branch)
+        if branch.onto is not None and self._life.goes_wrong(self._life.temper.conflict / 2):
+            raise Conflict("a.txt still holds conflict markers")
         return await self._does("commit", lambda: self._commit(key))
 
     def _reported(self, key: Key) -> bool:
@@ -135,26 +169,95 @@ class SimulatedWorkspaces:
         branch = self._repository.branches[key]
         branch.commits += branch.uncommitted
         branch.uncommitted = 0
+        if branch.onto is not None:
+            branch.start, branch.onto = branch.onto, None
+            branch.commits += 1
+        return self._told(key, branch)
+
+    def _told(self, key: Key, branch: Branch) -> Commit:
         if not branch.commits:
             return Commit(commit=None)
         change = FileChange(path=f"{key[0]}.txt", status="added", insertions=branch.commits, deletions=0)
         return Commit(commit=f"{key[0]}.{key[1]}.{branch.commits}", files=(change,))
 
-    async def merge(self, task_id: str, n: int, title: str) -> Merged | Conflicted | Nothing:
+    async def merge(
+        self, task_id: str, n: int, title: str, strategy: Strategy
+    ) -> Merged | TakenOut | Conflicted | Nothing:
         key, repository = (task_id, n), self._repository
         if self._life.run.integrating.get(task_id) != n:
             raise Violation(f"attempt {n} of {task_id} is merged, and it was called off or never reported")
         async with self._merging:
-            branch = repository.branches[key]
+            branch = repository.branches[(task_id, strategy.work or n)]
             if not branch.commits:
                 return Nothing()
             if repository.looks and key in repository.merges:
+                if key in repository.out:
+                    return TakenOut(commit=f"o {task_id} {n}", reason="red together")
                 return Merged(commit=f"m {task_id} {n}")
-            if len(repository.merges) > branch.start and self._life.goes_wrong(self._life.temper.conflict):
-                file = ConflictedFile(path="a.txt", base=None, ours="o", theirs="t")
-                return Conflicted(files=(file,), base=None, ours="o", theirs="t")
-            await self._does("merge", lambda: repository.merge(key))
+            meanwhile = len(repository.merges) > branch.start and strategy.favour is None
+            if meanwhile and self._life.goes_wrong(self._life.temper.conflict):
+                return Conflicted(files=_FILES, base=None, ours="o", theirs="t")
+            await self._does("merge", lambda: self._merge(key, trial=strategy.trial))
             return Merged(commit=f"m {task_id} {n}")
+
+    def _merge(self, key: Key, *, trial: bool) -> None:
+        self._repository.merge(key)
+        self._repository.trial = key if trial else None
+
+    async def begin_merge(
+        self, task_id: str, n: int, strategy: Strategy, *, work: int | None = None
+    ) -> Begun:
+        key, repository = (task_id, n), self._repository
+        workspace = await self.acquire(task_id, n)
+        if work is not None and not repository.branches[key].commits:
+            repository.branches[key].commits = repository.branches[(task_id, work)].commits
+        if repository.branches[key].onto is None:
+            await self._does("commit", lambda: self._begin_merge(key))
+        return Begun(workspace=workspace, files=_FILES)
+
+    def _begin_merge(self, key: Key) -> None:
+        self._repository.branches[key].onto = len(self._repository.merges)
+
+    async def show_versions(self, task_id: str, n: int, conflict: Conflicted) -> Place:
+        await self._life.takes(0.1)
+        return HOME / "conflicts" / f"{task_id}.{n}"
+
+    def seen(self, files: tuple[ConflictedFile, ...]) -> tuple[ConflictedFile, ...]:
+        return files
+
+    async def brought_in(self, merged: Merged) -> Commit:
+        return Commit(commit=merged.commit)
+
+    async def trial(self) -> Trial | None:
+        await self._life.takes(0.1)
+        key = self._repository.trial
+        return None if key is None else Trial(task_id=key[0], n=key[1], commit="m", before="b")
+
+    async def keep(self, trial: Trial) -> None:
+        await self._does("merge", lambda: self._repository.decide(out=False))
+
+    async def take_out(self, trial: Trial, reason: str) -> TakenOut:
+        await self._does("merge", lambda: self._repository.decide(out=True))
+        return TakenOut(commit="o", reason=reason)
+
+    @asynccontextmanager
+    async def looking_back(self, trial: Trial) -> AsyncIterator[None]:
+        await self._life.takes(0.1)
+        yield
+
+    async def merged_since(self, task_id: str, n: int) -> tuple[str, ...]:
+        await self._life.takes(0.1)
+        return ()
+
+    async def begin_phase(self, n: int) -> None:
+        await self._life.takes(0.1)
+
+    async def clear_integration(self) -> None:
+        await self._does("worktree", lambda: None)
+
+    async def diff(self) -> bytes:
+        await self._life.takes(0.1)
+        return b""
 
     async def release(self, task_id: str, n: int) -> None:
         key = (task_id, n)

@@ -109,6 +109,7 @@ def scene(chance: random.Random) -> Scene:
         commands=(chance.choice((GOOD_COMMAND, BAD_COMMAND)),) if chance.random() < 0.2 else (),
         allowed_commands=(GOOD_COMMAND, BAD_COMMAND) if chance.random() < 0.3 else (),
         auto_fix=chance.random() < 0.4,
+        on_conflict=chance.choice(("ask", "ask", "resolve", "first", "last")),
     )
     created = Created(
         template_id=TEMPLATE.id,

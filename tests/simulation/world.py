@@ -12,7 +12,7 @@ from typing import Any
 
 from bigtask.core.events import Event
 from bigtask.core.states import AttemptState
-from bigtask.host import integration
+from bigtask.host import checking
 from bigtask.process import Finished
 
 from .disk import Disk
@@ -200,11 +200,11 @@ def _programs(world: World) -> Iterator[None]:
         status = int(argv[0] != "true" and world.life.goes_wrong(0.5))
         return Finished(status=status, stdout=b"", stderr=b"", truncated=False, timed_out=False)
 
-    before, integration.run = integration.run, run
+    before, checking.run = checking.run, run
     try:
         yield
     finally:
-        integration.run = before
+        checking.run = before
 
 
 @contextmanager

@@ -18,6 +18,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "run": "Analyse, plan, carry out, merge and check one request.",
         "create": "Make a run without starting it.",
         "start": "Start a run that was made.",
+        "edit": "The plan of a run, in your editor.",
         "confirm": "Start the workers of a plan.",
         "pause": "Stop at the next safe point.",
         "resume": "Go on with a run.",
@@ -31,6 +32,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "watch": "Follow a run live, and carry it on if nobody does.",
         "logs": "The events of a run.",
         "diff": "What a run or a task has changed.",
+        "open": "Where a task's files are, or your editor on them.",
+        "report": "A run's result as Markdown, JSON or JUnit.",
         "export": "A run as one file, to send with a bug report.",
         "inbox": "Everything that waits for a person, over all runs.",
     },
@@ -39,10 +42,15 @@ GROUPS: dict[str, dict[str, str]] = {
         "message": "Say something to a worker.",
     },
     "This machine": {
+        "template": "Templates: list, show, check, create, edit, share, approve.",
         "agents": "The agents, and whether they can work here.",
         "doctor": "What is in force here, and what is left over.",
+        "clean": "Remove what ended runs take of the disk.",
+        "uninstall": "Take everything of bigtask off this machine.",
+        "approve": "Allow what the repository sets for runs and for git.",
         "demo": "A sample project and a scripted run, without a model.",
         "bench": "What bigtask itself costs, beside other systems.",
+        "parse": "The blocks in an agent's answer, and what they are worth.",
     },
 }
 

@@ -76,9 +76,11 @@ def _settled(approvals: Approvals, unapproved: Unapproved | None, *, yes: bool) 
 
     if unapproved is None:
         return True
-    if yes:
+    if yes or not approving.can_ask():
         approving.show(unapproved)
-    elif not approving.can_ask() or not approving.asked(unapproved):
+        if not yes:
+            return False
+    elif not approving.asked(unapproved):
         return False
     approving.approve(approvals, unapproved)
     return True

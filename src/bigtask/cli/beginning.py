@@ -3,44 +3,87 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 import msgspec
 
+from bigtask.approvals import Approvals
+from bigtask.cli import approving
 from bigtask.cli.frame import Frame
 from bigtask.cli.reading import glance, load
 from bigtask.cli.request_options import Request
 from bigtask.cli.screen import note
-from bigtask.cli.words import counted, one_line
+from bigtask.cli.template import consenting
+from bigtask.cli.words import counted, one_line, size
+from bigtask.configuration.files import ConfigurationNotApproved
 from bigtask.core.events import Created
 from bigtask.core.run import Run
 from bigtask.core.states import TaskState
 from bigtask.errors import BigtaskError
 from bigtask.host import creation
 from bigtask.host.home import RunFolder
-from bigtask.workspaces.source import examine
+from bigtask.templates.consent import TemplateNotApproved
+from bigtask.workspaces.settings import SettingsNotApproved
+from bigtask.workspaces.source import Source, examine
 
 
 async def make(frame: Frame, request: Request) -> RunFolder:
-    """Raises what `creation.create` raises."""
+    """Raises what `creation.create` raises; on a terminal a person can approve what isn't approved yet."""
     options = request.options
+    approvals = Approvals(frame.home.approvals)
     if options.yes and options.include_changes is None:
-        found = await examine(request.cwd)
+        found = await _examined(request.cwd, approvals)
         if found.dirty_count:
             options = msgspec.structs.replace(options, include_changes=False)
             changes = counted(found.dirty_count, "uncommitted change")
             note(f"going on without {changes} in {found.root} (--include-changes takes them along)")
-    return await creation.create(
-        frame.home,
-        template_id=request.template,
-        cwd=request.cwd,
-        request=request.text,
-        agents=frame.agents,
-        templates=frame.templates(request.cwd),
-        options=options,
-        variables=request.variables,
-        by=frame.who,
-    )
+    while True:
+        try:
+            made = await creation.create(
+                frame.home,
+                template_id=request.template,
+                cwd=request.cwd,
+                request=request.text,
+                agents=frame.agents,
+                templates=frame.templates(request.cwd),
+                options=options,
+                variables=request.variables,
+                environ=os.environ,
+                by=frame.who,
+            )
+            await _clean_now_and_then(frame)
+            return made
+        except (ConfigurationNotApproved, SettingsNotApproved) as unapproved:
+            if not approving.can_ask() or not approving.asked(unapproved):
+                raise
+            approving.approve(approvals, unapproved)
+        except TemplateNotApproved as unapproved:
+            templates = frame.templates(request.cwd)
+            if not approving.can_ask() or not consenting.asked(templates, unapproved.consent):
+                raise
+            templates.approve(unapproved.consent)
+
+
+async def _examined(cwd: Path, approvals: Approvals) -> Source:
+    try:
+        return await examine(cwd, approvals.allow_git)
+    except SettingsNotApproved as unapproved:
+        if not approving.can_ask() or not approving.asked(unapproved):
+            raise
+        approving.approve(approvals, unapproved)
+    return await examine(cwd, approvals.allow_git)
+
+
+async def _clean_now_and_then(frame: Frame) -> None:
+    from bigtask.host.cleaning import now_and_then
+
+    gone = await now_and_then(frame.home, frame.agents, os.environ)
+    if gone:
+        freed = size(sum(removal.used for removal in gone))
+        note(
+            f"cleaned up after {counted(len({one.id for one in gone}), 'ended run')}: {freed} (bigtask clean)"
+        )
 
 
 async def find_again(frame: Frame, request: Request) -> tuple[RunFolder, Run] | None:

@@ -19,12 +19,12 @@ from bigtask.cli.words import counted
 def command(frame: Frame, run_id: str, task_id: str | None, as_json: bool) -> None:
     """Ends a run with everything that it has started. What was done so far stays on its branches. With TASK
     only that task ends, and those that depend on it are skipped."""
-    from bigtask.cli.result import branch_of
     from bigtask.cli.steering import ask
     from bigtask.core.commands import Cancel, CancelTask
     from bigtask.core.ledger import counts
     from bigtask.core.states import TaskState
     from bigtask.core.status import status
+    from bigtask.report.result import branch_of
 
     folder = frame.find(run_id)
     wanted = Cancel(by=frame.who) if task_id is None else CancelTask(task_id=task_id, by=frame.who)

@@ -31,6 +31,7 @@ from bigtask.cli.standing import stands_still
 from bigtask.cli.words import one_line
 from bigtask.core.commands import AnyCommand, Pause
 from bigtask.core.events import Event
+from bigtask.core.hooks import due
 from bigtask.core.run import Run
 from bigtask.core.states import WaitingKind
 from bigtask.errors import BigtaskError
@@ -42,6 +43,7 @@ _QUIET_S = 0.3
 """So long nothing must come before a run counts as standing still: what a command leads to comes in turn."""
 _DRAIN_S = 5.0
 _END_S = 2.0
+_PATIENCE_WITH_HOOKS_S = 2.0
 
 First = Callable[[Run], AnyCommand | None]
 """What is asked of a run at the beginning, by where it stands. Raises BigtaskError."""
@@ -54,6 +56,9 @@ class View(Watcher, Protocol):
         """Something that the person typed can't be done."""
 
     def tick(self) -> None: ...
+
+    def away(self) -> AbstractContextManager[None]:
+        """The terminal is another program's while the block runs."""
 
     def elapsed_ms(self) -> float: ...
 
@@ -98,6 +103,8 @@ class _Carrying:
         self._rests = asyncio.Event()
         self._last_event = time.monotonic()
         self._stopping = False
+        self._editing = False
+        self._told_of_hooks = False
         self._held_here = False
 
     def _make_view(self, *, whole: bool) -> View:
@@ -111,7 +118,9 @@ class _Carrying:
 
         self._asks = is_ours(0)
         console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        return LiveView(console, who=self._frame.who, send=self._send if self._asks else None)
+        return LiveView(
+            console, who=self._frame.who, send=self._send if self._asks else None, edit=self._edit
+        )
 
     async def go(self, first: First) -> _Ending:
         shown: AbstractContextManager[None] = getattr(self._view, "shown", nullcontext)()
@@ -139,6 +148,7 @@ class _Carrying:
                 following.result()
                 return _Ending.FOLLOWED
             self._view.tick()
+            self._tell_of_hooks()
             if not self._asks and not self._stopping and self._stands_still():
                 return _Ending.WAITING
 
@@ -148,6 +158,18 @@ class _Carrying:
         if run is None or not self._following.held_here or time.monotonic() - self._last_event < _QUIET_S:
             return False
         return stands_still(run, int(time.time() * 1000))
+
+    def _tell_of_hooks(self) -> None:
+        """Why nothing seems to happen after the end."""
+        run = self._following.run
+        if run is None or run.outcome is None or self._told_of_hooks:
+            return
+        if time.monotonic() - self._last_event < _PATIENCE_WITH_HOOKS_S:
+            return
+        self._told_of_hooks = True
+        waiting = ", ".join(dict.fromkeys(hook.value for _, hook in due(run)))
+        if waiting:
+            self._view.say(f"the run is over, its hook {waiting} isn't (Ctrl-C ends it)")
 
     # What following tells
 
@@ -193,6 +215,34 @@ class _Carrying:
         except BigtaskError as error:
             self._view.notice(str(error))
 
+    def _edit(self) -> None:
+        if not self._editing:
+            self._editing = True
+            self._do(self._edit_plan())
+
+    async def _edit_plan(self) -> None:
+        from bigtask.cli.editor import draft
+        from bigtask.cli.plan_editing import FollowedRun, edit_plan
+
+        said = ""
+        way = FollowedRun(self._following, self._frame.agents)
+        try:
+            with self._view.away(), draft(".toml") as text:
+                try:
+                    if await edit_plan(way, text, knows=way.knows, by=self._frame.who) is None:
+                        said = "the plan stays as it is"
+                finally:
+                    if text.keep:
+                        name = self._frame.name_of(self._folder)
+                        self._view.say(
+                            f"what you wrote is kept: bigtask edit {name} --from {text.path}", "yellow"
+                        )
+        except (BigtaskError, OSError) as error:
+            said = str(error)
+        finally:
+            self._editing = False
+        self._view.notice(said)
+
     @contextmanager
     def _signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
@@ -207,8 +257,12 @@ class _Carrying:
                 loop.remove_signal_handler(number)
 
     def _interrupt(self) -> None:
+        if self._editing:
+            # It was meant for the editor.
+            return
         run = self._following.run
-        if self._stopping or run is None or run.paused or not run.started or not self._following.held_here:
+        rests = run is None or run.paused or not run.started or run.outcome is not None
+        if self._stopping or run is None or rests or not self._following.held_here:
             self._leave_with(_Ending.INTERRUPTED)
             return
         self._stopping = True
@@ -286,6 +340,8 @@ class _Carrying:
 
 
 def _how_it_was_left(run: Run, name: str, *, held_here: bool) -> str:
+    if run.outcome is not None and due(run):
+        return f"stopped before its hooks had ended: `bigtask watch {name}` runs them again"
     if run.outcome is not None:
         return f"stopped: `bigtask show {name}` shows the run"
     if not held_here:

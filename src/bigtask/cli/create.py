@@ -15,7 +15,8 @@ from bigtask.cli.request_options import Request, request_options
 def command(frame: Frame, /, request: Request, as_json: bool) -> None:
     """Make a run without starting it, and print its id.
 
-    REQUEST is the text, @FILE, or - for standard input.
+    REQUEST is the text, @FILE, or - for standard input. What no option says comes from your configuration
+    and the template: `bigtask doctor --template TEMPLATE` shows it.
     """
     from bigtask.cli import beginning
 

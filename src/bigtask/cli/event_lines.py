@@ -11,6 +11,7 @@ from bigtask.cli.words import both_ends, command_line, counted, duration, one_li
 from bigtask.core import events as e
 from bigtask.core import ledger
 from bigtask.core.edits import AddTask, DropTask, Edit, MergeTasks, ReorderTasks, SetTask
+from bigtask.core.hooks import REFUSED
 from bigtask.core.run import Run
 from bigtask.core.states import TaskState
 from bigtask.core.values import ANALYSIS, PLANNING, RESERVED, Estimate
@@ -84,7 +85,7 @@ def _of_run(run: Run, data: e.Happened) -> Line | None:
         case e.TasksReady():
             return Line(who="plan", what="ready", detail=_planned(run, data.estimate), mood="good")
         case e.PlanChanged():
-            changes = ", ".join(_edit(edit) for edit in data.edits)
+            changes = ", ".join(edit_words(edit) for edit in data.edits)
             return Line(who="plan", what="changed", detail=f"{changes} {_by(data.by)}")
         case e.Confirmed():
             how = "by itself: the run was told not to ask" if data.by == "autoSpawn" else _by(data.by)
@@ -111,6 +112,15 @@ def _of_run(run: Run, data: e.Happened) -> Line | None:
             return Line(who="run", what="recovered", detail=lost, mood="amber")
         case e.Commanded():
             return Line(who="run", what="asked", detail=data.id, reach=Reach.LOG)
+        case e.HookRan():
+            of = f" of {data.task_id}" if data.task_id and data.task_id not in RESERVED else ""
+            if not data.problem:
+                return Line(who="hook", what="ran", detail=f"{data.hook}{of}", reach=Reach.PIPE)
+            said = f": {data.output}" if data.output.strip() else ""
+            if data.problem == REFUSED:
+                return Line(who="hook", what="refused", detail=f"{data.hook}{said}", mood="amber")
+            detail = f"{data.hook}{of} {data.problem}{said}"
+            return Line(who="hook", what="failed", detail=detail, mood="amber")
         case e.Merged():
             what = "unmerged" if data.undone else "merged"
             return Line(who="run", what=what, detail=f"{counted(len(data.files), 'file')} {_by(data.by)}")
@@ -155,7 +165,12 @@ def _of_attempt(run: Run, id: str, data: e.Happened) -> Line:
                 who=id, what="checked", detail=detail, mood="bad" if red else "quiet", reach=Reach.PIPE
             )
         case e.WorkerConflict():
-            return Line(who=id, what="conflict", detail=", ".join(data.files), mood="amber")
+            by = f" (with {', '.join(data.others)})" if data.others else ""
+            return Line(who=id, what="conflict", detail=", ".join(data.files) + by, mood="amber")
+        case e.WorkerResolving():
+            return Line(who=id, what="resolving", detail=f"by another session {_by(data.by)}", mood="amber")
+        case e.WorkerSettling():
+            return Line(who=id, what="settled", detail=f"{_SETTLED[data.how]} {_by(data.by)}")
         case e.WorkerMerged():
             return Line(who=id, what="merged", detail=_changes(run, id), reach=Reach.PIPE)
         case e.WorkerCompleted():
@@ -167,6 +182,9 @@ def _of_attempt(run: Run, id: str, data: e.Happened) -> Line:
             return Line(who=id, what="partial", detail=detail, mood="amber")
         case e.WorkerNeedsReview():
             return Line(who=id, what="held back", detail=data.reason, mood="amber", reach=Reach.PIPE)
+        case e.WorkerTampered():
+            detail = f"{', '.join(data.changed)} changed in the repository while it worked"
+            return Line(who=id, what="noticed", detail=detail, mood="amber", reach=Reach.PIPE)
         case e.AttemptEnded():
             what = data.type.partition(":")[2]
             return Line(who=id, what=what, detail=data.reason, mood="amber" if what == "lost" else "bad")
@@ -199,6 +217,13 @@ def _of_attempt(run: Run, id: str, data: e.Happened) -> Line:
             return Line(who=id, what=data.type.partition(":")[2], reach=Reach.LOG)
 
 
+_SETTLED = {
+    "done": "resolved by hand",
+    "ours": "what was merged before stays",
+    "theirs": "the task's version is taken",
+}
+
+
 def phase_name(phase: str) -> str:
     """The word that people see for a phase."""
     return {"taskPlanning": "planning", "workerExecution": "workers"}.get(phase, phase)
@@ -213,18 +238,24 @@ def _planned(run: Run, estimate: Estimate | None) -> str:
     return counted(len(run.tasks), "task") + takes
 
 
-def _edit(edit: Edit) -> str:
+def edit_words(edit: Edit) -> str:
     match edit:
         case AddTask(task=task):
             return f"added {task.id}"
         case DropTask(id=id):
             return f"dropped {id}"
         case SetTask(id=id, fields=fields):
-            return f"{id}: " + ", ".join(f"{name} {value}" for name, value in fields.items())
+            return f"{id}: " + ", ".join(_set(name, value) for name, value in fields.items())
         case MergeTasks(ids=ids, task=task):
             return f"merged {', '.join(ids)} into {task.id}"
         case ReorderTasks():
             return "reordered"
+
+
+def _set(name: str, value: object) -> str:
+    """With the value where it is a word or a number; of a longer one it is enough that it changed."""
+    brief = isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _WIDEST_NAME)
+    return f"{name} {value}" if brief else name
 
 
 def _changes(run: Run, id: str) -> str:

@@ -9,6 +9,7 @@ from bigtask.agents.table import AgentTable
 from bigtask.core.commands import AnyCommand
 from bigtask.core.events import Event
 from bigtask.core.evolve import begin, evolve
+from bigtask.core.hooks import due
 from bigtask.core.run import Run
 from bigtask.errors import HolderGone
 from bigtask.host.access import attach
@@ -45,8 +46,8 @@ class Following:
         return self.link is not None and self.link.held_here
 
     async def follow(self, first: Callable[[Run], AnyCommand | None], *, stay: bool = True) -> None:
-        """Until the run has ended. `first` says what is asked of it at the beginning. Without `stay` it
-        returns once that is done, if another process carries the run out.
+        """Until the run and its hooks have ended. `first` says what is asked of it at the beginning. Without
+        `stay` it returns once that is done, if another process carries the run out.
 
         Raises what the command raises, RunBusy, or a StoreError.
         """
@@ -103,4 +104,6 @@ class Following:
 
     def _ended(self) -> bool:
         run = self.run
-        return run is not None and run.outcome is not None and run.seq >= (self._asked or 0)
+        if run is None or run.outcome is None or due(run):
+            return False
+        return run.seq >= (self._asked or 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 
 import click
 
@@ -38,6 +39,9 @@ class PlainView:
 
     def notice(self, problem: str) -> None:
         self.say(problem)
+
+    def away(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def tick(self) -> None:
         """Lines don't change."""

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bigtask.cli.asking import command_of, question_of, sentence
+from bigtask.cli.asking import command_of, question_of, sentence, wants_editor
 from bigtask.cli.event_lines import MOODS, Line, Reach, line_of, name_width
 from bigtask.cli.keyboard import Keyboard
 from bigtask.cli.painter import Painter
@@ -31,14 +31,23 @@ _ROWS_OF_TROUBLE = 4
 
 
 class LiveView:
-    """`send` takes what the person at the keyboard wants; without it nobody is asked."""
+    """`send` takes what the person at the keyboard wants, `edit` that it is the plan in an editor; without
+    `send` nobody is asked."""
 
-    def __init__(self, console: Console, *, who: str, send: Callable[[AnyCommand], None] | None) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        who: str,
+        send: Callable[[AnyCommand], None] | None,
+        edit: Callable[[], None],
+    ) -> None:
         self._console = console
         self._painter = Painter(console)
         self._keyboard = Keyboard(self._entered)
         self._who = who
         self._send = send
+        self._edit = edit
         self._slots = Slots()
         self._watch = Stopwatch()
         self._run: Run | None = None
@@ -53,6 +62,12 @@ class LiveView:
             stack.enter_context(_logs_to(self))
             if self._send is not None:
                 stack.enter_context(self._keyboard.listening(sys.stdin.fileno()))
+            yield
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """The terminal is another program's while the block runs."""
+        with self._painter.away(), self._keyboard.away():
             yield
 
     def see(self, run: Run, event: Event, *, fresh: bool) -> None:
@@ -119,6 +134,9 @@ class LiveView:
     def _entered(self, typed: str) -> None:
         self._said = ""
         if self._run is None or self._send is None or not typed.strip():
+            return
+        if wants_editor(self._run, typed):
+            self._edit()
             return
         try:
             self._send(command_of(self._run, typed, who=self._who))

@@ -23,7 +23,7 @@ class Step:
 def answers(waiting: Waiting, name: str) -> tuple[str, ...]:
     """One command for each answer that is possible: `a|b` would be two programs to a shell."""
     if waiting.kind is WaitingKind.PLAN:
-        return (f"bigtask confirm {name}", f"bigtask cancel {name}")
+        return (f"bigtask confirm {name}", f"bigtask edit {name}", f"bigtask cancel {name}")
     return tuple(
         f"bigtask answer {name} {waiting.id} {shlex.quote(one_line(option))}"
         + (" --data FILE" if option == "edit" else "")

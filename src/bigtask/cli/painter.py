@@ -6,7 +6,8 @@ terminal got narrower it has broken the old lines into more, which is reckoned w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
@@ -25,18 +26,39 @@ class Painter:
         self._widths: list[int] = []
         self._lines: Sequence[Text] = ()
         self._last = ""
+        self._held: list[RenderableType] | None = None
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """The terminal is another program's while the block runs; what is said meanwhile comes after it."""
+        self.close()
+        self._held = []
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            self._last = ""
+            for what in held:
+                self.say(what)
 
     def paint(self, lines: Sequence[Text]) -> None:
+        if self._held is not None:
+            return
         self._lines = lines
         self._write("")
 
     def say(self, what: RenderableType) -> None:
         """Above the region, for good."""
+        if self._held is not None:
+            self._held.append(what)
+            return
         with self._console.capture() as captured:
             self._console.print(what)
         self._write(captured.get().replace("\n", f"{_TO_END_OF_LINE}\n"))
 
     def ring(self) -> None:
+        if self._held is not None:
+            return
         self._console.file.write(_BELL)
         self._console.file.flush()
 

@@ -15,7 +15,7 @@ from bigtask.cli.time_left import minutes_left
 from bigtask.cli.words import clock, one_line, span
 from bigtask.core.run import Attempt, Run
 from bigtask.core.states import ENDED, AttemptState, Outcome, Phase, TaskState
-from bigtask.core.values import RESERVED
+from bigtask.core.values import PLANNING, RESERVED
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _AMBER = "bold yellow"
@@ -191,7 +191,7 @@ def _doing(run: Run, id: str, attempt: Attempt, now: float) -> tuple[str, str, s
         case AttemptState.RUNNING:
             return spinner, attempt.action, ""
         case _:
-            return spinner, "merging", "green"
+            return spinner, "a hook looks at the plan" if id == PLANNING else "merging", "green"
 
 
 def bar(percent: float | None, width: int, style: str) -> Text:

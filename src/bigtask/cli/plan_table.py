@@ -11,6 +11,7 @@ from rich.text import Text
 
 from bigtask.cli.screen import WIDE
 from bigtask.cli.words import command_line, counted, one_line, span
+from bigtask.core.checks import Program, programs
 from bigtask.core.run import Run, TaskRecord
 from bigtask.core.states import TaskState
 from bigtask.core.values import Estimate, Task
@@ -71,21 +72,22 @@ def _footer(run: Run) -> Iterator[Text]:
         yield Text(f"! {one_line(warning)}", style="yellow")
     if len(run.warnings) > _WARNINGS:
         yield Text(f"! and {counted(len(run.warnings) - _WARNINGS, 'further warning')}", style="yellow")
-    for command, ids in _commands(run).items():
-        yield Text(
-            f"runs as a check: {one_line(command_line(command))}  ({_short(tuple(ids), 3)})", style="yellow"
-        )
+    for line in program_lines(run):
+        yield Text(f"runs: {line}", style="yellow")
     yield Text(summary(run), style="bold")
 
 
-def _commands(run: Run) -> dict[tuple[str, ...], list[str]]:
-    """Every command that the plan wants bigtask to run, whole, with its tasks: confirming allows them."""
-    found: dict[tuple[str, ...], list[str]] = {}
-    for record in run.tasks.values():
-        for check in record.task.checks:
-            if check.command is not None and not _skipped(record):
-                found.setdefault(check.command, []).append(record.task.id)
-    return found
+def program_lines(run: Run) -> list[str]:
+    """Every command that the run wants bigtask to run, whole, with who wants it and when: confirming allows
+    those of the plan."""
+    return [
+        f"{command_line(program.command)}  ({_whose(program)}, {program.when})" for program in programs(run)
+    ]
+
+
+def _whose(program: Program) -> str:
+    of_template = program.origin.startswith("template ")
+    return program.origin if of_template else f"check of {_short(tuple(program.origin.split(', ')), 3)}"
 
 
 def summary(run: Run) -> str:

@@ -25,7 +25,8 @@ def command(frame: Frame, /, request: Request, new: bool, as_json: bool) -> int:
     """Analyse, plan, carry out, merge and check one request.
 
     REQUEST is the text, @FILE, or - for standard input. The same command again goes on with a run that
-    isn't finished. Ctrl-C pauses.
+    isn't finished. Ctrl-C pauses. What no option says comes from your configuration and the template:
+    `bigtask doctor --template TEMPLATE` shows it.
     """
 
     async def work() -> int:

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from typing import Any
 
 from bigtask.cli.next_steps import next_steps
-from bigtask.cli.result import branch_of, step_lines
+from bigtask.cli.plan_table import program_lines
+from bigtask.cli.result import step_lines
 from bigtask.cli.screen import Screen, table, word
 from bigtask.cli.standing import state_words
 from bigtask.cli.waiting_items import show_waiting
 from bigtask.cli.words import age, both_ends, command_line, counted, duration, money, one_line, plain
 from bigtask.core import ledger
+from bigtask.core.answers import answers
+from bigtask.core.checks import wanted_by
+from bigtask.core.hooks import due
 from bigtask.core.run import Attempt, Run, TaskRecord
-from bigtask.core.states import ENDED, AttemptState, Outcome, TaskState
+from bigtask.core.states import ENDED, AttemptState, TaskState, WaitingKind
+from bigtask.core.values import VERIFICATION, CheckResult
+from bigtask.report.missed import missed
+from bigtask.report.result import branch_of
 
 _LISTED = 12
+_OUTPUT_LINES = 8
+_JUDGED = {"holds": ("✓", "green"), "fails": ("✗", "red")}
 
 
 def show_run(screen: Screen, run: Run, name: str | None, *, held: bool) -> None:
     """`name` is what the run is called in a command; None where nothing can be done with it."""
     _missed(screen, run)
     _head(screen, run, held=held or name is None)
-    for section in (_tasks, _ended_badly, _checks):
+    for section in (_tasks, _programs, _ended_badly, _checks, _claims):
         section(screen, run)
     if run.waiting:
         screen.title("Waiting for you")
@@ -35,29 +43,6 @@ def show_run(screen: Screen, run: Run, name: str | None, *, held: bool) -> None:
         screen.title("Next")
     for line in step_lines(steps):
         screen.print(line)
-
-
-def missed(run: Run) -> list[str]:
-    """What stands between this run and a simply green one, as sentences; empty when nothing does."""
-    found: list[str] = []
-    if run.outcome not in (None, Outcome.COMPLETE) and run.reason:
-        found.append(f"the run is {run.outcome}: {run.reason}")
-    for record in (*run.reserved.values(), *run.tasks.values()):
-        id = record.task.id
-        if record.state in ENDED and record.state is not TaskState.COMPLETED:
-            found.append(f"{id} is {record.state}" + (f": {record.reason}" if record.reason else ""))
-        found += [f"{id}: {remark}" for remark in ledger.remarks(record)]
-    return [*found, *(text for severity, text in _issues(run) if severity != "info")]
-
-
-def _issues(run: Run) -> Iterable[tuple[str, str]]:
-    """Severity and sentence of everything that verification noted."""
-    if run.verdict is None:
-        return
-    for issue in run.verdict.data.get("issues", ()):
-        where = f" ({issue['location']})" if issue.get("location") else ""
-        severity = str(issue.get("severity", "error"))
-        yield severity, f"verification: {severity}: {issue.get('description', '')}{where}"
 
 
 def _missed(screen: Screen, run: Run) -> None:
@@ -90,13 +75,35 @@ def _head(screen: Screen, run: Run, *, held: bool) -> None:
         f"{run.created.template_id} with {run.settings.agent}, {workers} at most, in {source.cwd}",
         f"begun {begun} ago, last event {last} ago; used {_used(run)}",
     ]
+    lines += [f"answers of {one_line(name, 60)}: {words}" for name, words in answer_words(run).items()]
     branch = branch_of(run)
     if branch is not None:
         lines.append(f"branch {branch}" + (" (merged into yours)" if run.merged else ""))
     if run.outcome is None and run.started and not held:
         lines.append("nobody carries it on at the moment")
+    waiting = ", ".join(dict.fromkeys(hook.value for _, hook in due(run)))
+    if waiting:
+        who = "is under way" if held else "is run again by `bigtask watch`"
+        lines.append(f"its hook {waiting} hasn't ended, and {who}")
     for line in lines:
         screen.print(word(line, style="dim"))
+
+
+def answer_words(run: Run) -> dict[str, str]:
+    """By agent, how its answers could be read: `12 strict, 1 repaired, 1 asked again`."""
+    return {
+        name: ", ".join(
+            f"{number:,} {what}"
+            for number, what in (
+                (counts.strict, "strict"),
+                (counts.repaired, "repaired"),
+                (counts.reasked, "asked again"),
+                (counts.failed, "failed"),
+            )
+            if number
+        )
+        for name, counts in answers(run).items()
+    }
 
 
 def _ratio(run: Run) -> str:
@@ -185,7 +192,43 @@ def _checks(screen: Screen, run: Run) -> None:
     for id, check in rows:
         mark = "✓" if check.passed else "✗"
         style = "green" if check.passed else "red"
-        screen.item(mark, f"{id}: {command_line(check.command)}", style=style)
+        wanted = ", ".join(wanted_by(run, check.command))
+        whole = "the merged whole, for " + ("the template" if wanted == "template" else wanted)
+        where = whole if id == VERIFICATION else id
+        screen.item(mark, f"{where}: {command_line(check.command)}{_how_it_ended(check)}", style=style)
+        if not check.passed:
+            for line in plain(check.output).strip().splitlines()[-_OUTPUT_LINES:]:
+                screen.item("", line, style="dim", indent=4)
+
+
+def _how_it_ended(check: CheckResult) -> str:
+    if check.exit_status is None:
+        return " didn't end in time"
+    return "" if check.passed else f" ended with {check.exit_status}"
+
+
+def _programs(screen: Screen, run: Run) -> None:
+    """Before a person's word: everything that it would let run, and who wants it."""
+    if not any(waiting.kind is WaitingKind.PLAN for waiting in run.waiting.values()):
+        return
+    lines = program_lines(run)
+    if lines:
+        screen.title("Commands that bigtask will run once you confirm")
+    for line in lines:
+        screen.item("$", line, style="yellow")
+
+
+def _claims(screen: Screen, run: Run) -> None:
+    found = [claim for entry in ledger.ledger(run) for claim in entry.claims]
+    if not found:
+        return
+    judged = run.verdict is not None
+    screen.title("Claims, as the verdict has them" if judged else "Claims that the verdict will judge")
+    for claim in found:
+        mark, style = _JUDGED.get(claim.verdict, ("?", "yellow") if judged else ("·", ""))
+        seen = f" ({claim.evidence})" if claim.evidence else ""
+        said = " – not judged" if judged and not claim.verdict else ""
+        screen.item(mark, one_line(f"{claim.task_id}: {claim.claim}{seen}{said}", 400), style=style)
 
 
 def _results(screen: Screen, run: Run) -> None:

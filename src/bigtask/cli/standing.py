@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bigtask.core.decide import decide, wakes_at
+from bigtask.core.hooks import due
 from bigtask.core.run import Run
 from bigtask.core.states import AttemptState, Outcome
 from bigtask.core.status import status
@@ -34,7 +35,7 @@ def stands_still(run: Run, now: int) -> bool:
         return True
     if run.pausing or run.integrating or not run.waiting or wakes_at(run) is not None:
         return False
-    if any(_state(run, id) is not AttemptState.WAITING for id in run.live):
+    if due(run) or any(_state(run, id) is not AttemptState.WAITING for id in run.live):
         return False
     # In the middle of a turn of the holder there is still something to come.
     return not decide(run, now)

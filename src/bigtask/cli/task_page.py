@@ -10,7 +10,7 @@ import msgspec
 from bigtask.cli.next_steps import answers
 from bigtask.cli.screen import Screen, word
 from bigtask.cli.words import both_ends, command_line, counted, duration, money, one_line, plain
-from bigtask.core import ledger
+from bigtask.core import claims, ledger
 from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.states import FELL
 from bigtask.errors import NotFound, StoreError
@@ -62,19 +62,29 @@ def show_task(
         screen.print(word(both_ends(record.reason, 600), style="yellow"))
     for line in _about(record):
         screen.print(word(line, style="dim"))
-    for remark in ledger.remarks(record):
+    for remark in ledger.all_remarks(run, record):
         screen.item("!", one_line(remark, 400), style="yellow")
     if task.description:
         screen.title("What was asked")
         _paragraph(screen, task.description)
     for attempt in record.attempts:
         _attempt(screen, attempt)
+    _claims(screen, run, record)
     if said:
         screen.title("The end of what was said")
         form = thaw(run.created.template).prompts.response_format
         _transcript(screen, without_blocks(said, form.start_delimiter, form.end_delimiter))
     if name is not None:
         _next(screen, run, name, record)
+
+
+def _claims(screen: Screen, run: Run, record: TaskRecord) -> None:
+    found = claims.judged(run, record.task)
+    if found:
+        screen.title("Claims, as the verdict has them")
+    for claim in found:
+        seen = f" ({claim.evidence})" if claim.evidence else ""
+        screen.item("-", one_line(f"{claim.verdict or 'not judged'}: {claim.claim}{seen}", 400))
 
 
 def _about(record: TaskRecord) -> list[str]:

@@ -13,6 +13,7 @@ from bigtask.core.run import Run
 from bigtask.core.values import Waiting
 
 _FILES = 10
+_LINES = 12
 
 
 def show_waiting(
@@ -28,6 +29,11 @@ def show_waiting(
         screen.item("-", one_line(str(error), 300), style="dim", indent=4)
     for path in list(waiting.details.get("files", ()))[:_FILES]:
         screen.item("", one_line(str(path)), style="dim", indent=4)
+    for what, key in (("versions", "versions"), ("resolve it in", "workspace")):
+        if key in waiting.details:
+            screen.item("", f"{what}: {one_line(str(waiting.details[key]), 400)}", style="dim", indent=4)
+    for line in str(waiting.details.get("output", "")).splitlines()[-_LINES:]:
+        screen.item("", one_line(line, 200), style="dim", indent=4)
     for command in answers(waiting, name) if name is not None else ():
         screen.item("", command, style="bold")
 

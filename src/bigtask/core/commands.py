@@ -14,12 +14,13 @@ import msgspec
 from bigtask.core import edits as plan_edits
 from bigtask.core import events as e
 from bigtask.core import plan as plans
+from bigtask.core import tampering
 from bigtask.core.dependents import skips
 from bigtask.core.edits import Edit, SetTask
 from bigtask.core.observations import Reported, continued, reported
-from bigtask.core.phases import intake
+from bigtask.core.phases import conflicts, intake
 from bigtask.core.run import Run, TaskRecord
-from bigtask.core.states import ENDED, FELL, LIVE, AttemptState, Outcome, TaskState, WaitingKind
+from bigtask.core.states import BUILT_ON, ENDED, FELL, LIVE, AttemptState, Outcome, TaskState, WaitingKind
 from bigtask.core.status import ALLOWED, status
 from bigtask.core.values import (
     AGGREGATION,
@@ -261,12 +262,20 @@ def _consequences(run: Run, waiting: Waiting, command: Answer, by: str) -> tuple
         return ()
     record = _task(run, waiting.task_id)
     match command.answer:
+        case tampering.ACCEPT if waiting.kind is WaitingKind.TRUST:
+            return tampering.accepted(record)
+        case conflicts.RESOLVE | conflicts.DONE | conflicts.OURS | conflicts.THEIRS:
+            return conflicts.answered(record, command.answer, by)
         case "retry":
             return _reopen(run, record, by)
         case "skip" if record.state is TaskState.PARTIAL:
             return skips(run, record.task.id, "is only partly done", by=by)
         case "skip":
             return (e.WorkerSkipped(task_id=record.task.id, reason=f"skipped by {by}", by=by),)
+        case "fail":
+            assert record.attempt is not None
+            reason = f"{record.reason} (given up by {by})"
+            return (e.WorkerFailed(task_id=record.task.id, attempt=record.attempt.number, reason=reason),)
         case "accept":
             assert record.attempt is not None
             return (
@@ -279,7 +288,7 @@ def _consequences(run: Run, waiting: Waiting, command: Answer, by: str) -> tuple
 
 
 def _by_hand(run: Run, record: TaskRecord, command: Answer) -> tuple[e.Happened, ...]:
-    """A person wrote what the agent should have answered; the edge has checked it against the protocol."""
+    """A person wrote what the agent should have answered; the host has read it as the protocol does."""
     if command.data is None or record.attempt is None:
         raise InvalidInput("an answer written by hand needs its data: --data FILE")
     if record.task.id == PLANNING:
@@ -370,8 +379,10 @@ def _retry(run: Run, command: Retry) -> tuple[e.Happened, ...]:
 
 def _require_retry_of_use(run: Run, record: TaskRecord) -> None:
     id = record.task.id
-    if id in (ANALYSIS, PLANNING) and record.state is TaskState.COMPLETED:
-        raise Conflict(f"{id} is done and the run is built on it: edit the plan instead", status=status(run))
+    if id in (ANALYSIS, PLANNING) and record.state in BUILT_ON:
+        raise Conflict(
+            f"{id} is {record.state} and the run is built on that: edit the plan instead", status=status(run)
+        )
     for other in record.task.dependencies:
         if run.tasks[other].state in ENDED and not run.tasks[other].met:
             raise Conflict(
@@ -381,7 +392,10 @@ def _require_retry_of_use(run: Run, record: TaskRecord) -> None:
 
 
 def _rests_for_review(record: TaskRecord) -> bool:
-    return record.attempt is not None and record.attempt.state is AttemptState.NEEDS_REVIEW
+    return record.attempt is not None and record.attempt.state in _FOR_REVIEW
+
+
+_FOR_REVIEW = (AttemptState.NEEDS_REVIEW, AttemptState.QUARANTINED)
 
 
 def _reopen(run: Run, record: TaskRecord, by: str) -> tuple[e.WorkerLost | e.WorkerReopened, ...]:
@@ -392,7 +406,7 @@ def _reopen(run: Run, record: TaskRecord, by: str) -> tuple[e.WorkerLost | e.Wor
     outdated = tuple(
         e.WorkerLost(task_id=id, attempt=attempt.number, reason="tasks run again")
         for id, attempt in attempts
-        if attempt.state in LIVE or attempt.state is AttemptState.PAUSED
+        if attempt.state in LIVE or attempt.state is AttemptState.PAUSED or id in run.integrating
     )
     found = {record.task.id: None}
     stack = [record.task.id]

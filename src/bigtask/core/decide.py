@@ -19,11 +19,12 @@ from bigtask.core.phases import (
     execution,
     intake,
     planning,
+    preparation,
     verification,
 )
 from bigtask.core.run import Run
 from bigtask.core.states import Phase, TaskState
-from bigtask.core.values import RESERVED
+from bigtask.core.values import PLANNING, RESERVED
 
 WAY = (
     intake.proceed,
@@ -42,11 +43,13 @@ def decide(run: Run, now: int) -> tuple[Happened, ...]:
     if not run.started or run.outcome is not None or run.paused:
         return ()
     if run.pausing:
-        return () if run.live or run.integrating else (Paused(),)
+        # What a hook says of a plan can be heard while the run is paused.
+        merging = any(id != PLANNING for id in run.integrating)
+        return () if run.live or merging else (Paused(),)
     for step in WAY:
         events = step(run, now)
         if events is not None:
-            return budget.allow(run, events)
+            return preparation.allow(run, budget.allow(run, events))
     return ending.proceed(run)
 
 
@@ -56,7 +59,7 @@ def wakes_at(run: Run) -> int | None:
     A retry that is due but can't begin yet (paused, no slot, not its phase) wakes nobody: what frees it is
     an event, and waking for it would never end.
     """
-    if run.outcome is not None or run.paused or run.pausing or budget.asks(run):
+    if run.outcome is not None or run.paused or run.pausing or budget.asks(run) or preparation.asks(run):
         return None
     if len(run.live) >= run.settings.slots:
         return None

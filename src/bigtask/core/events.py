@@ -18,6 +18,7 @@ from bigtask.core.values import (
     CheckResult,
     Estimate,
     Evidence,
+    InConflict,
     Plan,
     Report,
     Settings,
@@ -147,6 +148,22 @@ class Merged(Happened):
     by: str = ""
 
 
+class HookRan(Happened):
+    """A command of the template, called for by the event with the number `event`, was run to its end."""
+
+    type = "orchestrator:hook"
+    hook: str
+    event: int
+    task_id: str = ""
+    """The task that the event is about, if it is about one."""
+    exit_status: int | None = None
+    """None when it didn't end by itself, or couldn't be begun."""
+    output: str = ""
+    """The last 4 KiB of what it printed, first to standard output, then to standard error."""
+    problem: str = ""
+    """What was wrong, for people; empty when it ended with 0."""
+
+
 class Completed(Happened):
     type = "orchestrator:completed"
     outcome: Outcome
@@ -217,8 +234,31 @@ class WorkerChecked(WorkerEvent):
 
 
 class WorkerConflict(WorkerEvent):
+    """The attempt's work can't be merged with what came first, of the tasks `others`."""
+
     type = "worker:conflict"
     files: tuple[str, ...]
+    conflicts: tuple[InConflict, ...] = ()
+    others: tuple[str, ...] = ()
+    places: Mapping[str, str] = {}
+    """Paths: `workspace`, where the merge is begun, and `versions`, with the three versions of each file."""
+
+
+class WorkerResolving(WorkerEvent):
+    """The next attempt brings the work in conflict together with what came first. `by` is empty where the
+    rules say so."""
+
+    type = "worker:resolving"
+    by: str = ""
+
+
+class WorkerSettling(WorkerEvent):
+    """A person has settled the conflict: by hand in the workspace (`done`), or by keeping one side of the
+    files in conflict (`ours` is what came first, `theirs` the task's). It goes on into its merge."""
+
+    type = "worker:settling"
+    how: str
+    by: str = ""
 
 
 class WorkerMerged(WorkerEvent):
@@ -247,6 +287,8 @@ class AttemptEnded(WorkerEvent):
 
 class WorkerFailed(AttemptEnded):
     type = "worker:failed"
+    taken_out: str = ""
+    """The commit by which its work, which was merged, was taken out of the integration branch again."""
 
 
 class WorkerTimeout(AttemptEnded):
@@ -272,6 +314,22 @@ class WorkerSuperseded(WorkerEvent):
 
 class WorkerNeedsReview(AttemptEnded):
     type = "worker:needsReview"
+
+
+class WorkerQuarantined(AttemptEnded):
+    """While it worked, something changed that governs git in the repository, or branches of others."""
+
+    type = "worker:quarantined"
+    changed: tuple[str, ...] = ()
+    """What did, as parts of a sentence: `the hook post-checkout`."""
+
+
+class WorkerTampered(WorkerEvent):
+    """Likewise, of an attempt whose work isn't held back for it: it is over, or what changed is somebody's
+    own branch."""
+
+    type = "worker:tampered"
+    changed: tuple[str, ...]
 
 
 class WorkerReopened(Happened):

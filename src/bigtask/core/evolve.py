@@ -12,7 +12,8 @@ from typing import Any
 from bigtask.core import events as e
 from bigtask.core import run_meanings as of_run
 from bigtask.core import worker_meanings as of_work
-from bigtask.core.run import Run
+from bigtask.core.hooks import called
+from bigtask.core.run import HookRecord, Run
 from bigtask.core.states import AttemptState, IllegalMove, TaskState
 
 
@@ -38,7 +39,10 @@ def fold(run_id: str, events: Iterable[e.Event]) -> Run:
 def evolve(run: Run, event: e.Event) -> None:
     if event.seq != run.seq + 1:
         raise IllegalMove(f"event {event.seq} can't follow event {run.seq}")
+    calls = called(run, event.data) if run.settings.hooks else ()
     _MEANING[type(event.data)](run, event.data, event.at)
+    for hook in calls:
+        run.hooks.setdefault(hook.value, HookRecord()).due.append(event.seq)
     run.seq = event.seq
     run.updated_at = event.at
 
@@ -58,6 +62,7 @@ _MEANING: dict[type[e.Happened], Callable[[Run, Any, int], None]] = {
     e.Resumed: of_run.resumed,
     e.Recovered: of_run.recovered,
     e.Commanded: of_run.commanded,
+    e.HookRan: of_run.hook_ran,
     e.Merged: of_run.merged,
     e.Completed: of_run.completed,
     e.Errored: of_run.errored,
@@ -70,15 +75,19 @@ _MEANING: dict[type[e.Happened], Callable[[Run, Any, int], None]] = {
     e.WorkerReasked: of_work.reasked,
     e.WorkerChecked: of_work.checked,
     e.WorkerConflict: of_work.conflict,
+    e.WorkerResolving: of_work.resolving,
+    e.WorkerSettling: of_work.settling,
     e.WorkerMerged: of_work.worker_merged,
     e.WorkerCompleted: of_work.worker_completed,
     e.WorkerPartial: of_work.worker_partial,
-    e.WorkerFailed: of_work.ended(AttemptState.FAILED, TaskState.FAILED, uses_up_a_retry=True),
+    e.WorkerFailed: of_work.failed,
     e.WorkerTimeout: of_work.ended(AttemptState.TIMEOUT, TaskState.TIMEOUT, uses_up_a_retry=True),
     e.WorkerCrashed: of_work.ended(AttemptState.CRASHED, TaskState.FAILED, uses_up_a_retry=True),
     e.WorkerLost: of_work.lost,
     e.WorkerSuperseded: of_work.superseded,
     e.WorkerNeedsReview: of_work.needs_review,
+    e.WorkerQuarantined: of_work.quarantined,
+    e.WorkerTampered: of_work.tampered,
     e.WorkerReopened: of_work.reopened,
     e.WorkerRetrying: of_work.retrying,
     e.WorkerCancelled: of_work.worker_cancelled,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bigtask.core import claims
+from bigtask.core.claims import Claim
 from bigtask.core.run import Run, TaskRecord
 from bigtask.core.states import ENDED, AttemptState, TaskState
-from bigtask.core.values import Value
+from bigtask.core.values import AGGREGATION, RESERVED, CheckResult, Evidence, Value
 
 
 class Entry(Value):
@@ -18,6 +20,12 @@ class Entry(Value):
     quality: str = ""
     summary: str = ""
     files: tuple[str, ...] = ()
+    insertions: int = 0
+    deletions: int = 0
+    commit: str | None = None
+    checks: tuple[CheckResult, ...] = ()
+    """The commands that bigtask ran on the task's work before it was merged."""
+    claims: tuple[Claim, ...] = ()
     remarks: tuple[str, ...] = ()
 
 
@@ -33,10 +41,10 @@ def percent(run: Run) -> float:
 
 def ledger(run: Run) -> tuple[Entry, ...]:
     """In plan order."""
-    return tuple(_entry(record) for record in run.tasks.values())
+    return tuple(_entry(run, record) for record in run.tasks.values())
 
 
-def _entry(record: TaskRecord) -> Entry:
+def _entry(run: Run, record: TaskRecord) -> Entry:
     attempt = record.attempt
     report = attempt.report if attempt else None
     evidence = attempt.evidence if attempt else None
@@ -49,22 +57,37 @@ def _entry(record: TaskRecord) -> Entry:
         quality=report.quality if report else "",
         summary=report.summary if report else "",
         files=evidence.files if evidence else (),
-        remarks=remarks(record),
+        insertions=evidence.insertions if evidence else 0,
+        deletions=evidence.deletions if evidence else 0,
+        commit=evidence.commit if evidence else None,
+        checks=attempt.checks if attempt else (),
+        claims=claims.judged(run, record.task),
+        remarks=all_remarks(run, record),
     )
 
 
-def remarks(record: TaskRecord) -> tuple[str, ...]:
+def all_remarks(run: Run, record: TaskRecord) -> tuple[str, ...]:
     """What was missed, mended or assumed: where there is one of these, a result isn't simply green."""
+    return (*remarks(record), *claims.remarks(run, record.task))
+
+
+def remarks(record: TaskRecord) -> tuple[str, ...]:
+    """Those of them that the task's attempts tell by themselves, whatever was said of the whole."""
     attempt = record.attempt
     if attempt is None:
         return ()
     found: list[str] = []
     if attempt.report is not None and attempt.report.quality != "strict":
-        found.append(f"the answer was {attempt.report.quality}")
+        mended = f" ({', '.join(attempt.report.repairs)})" if attempt.report.repairs else ""
+        found.append(f"the answer was {attempt.report.quality}{mended}")
     if attempt.reasked:
-        found.append(f"asked again {attempt.reasked} times")
+        found.append("asked again " + ("once" if attempt.reasked == 1 else f"{attempt.reasked} times"))
     evidence = attempt.evidence
     if evidence is not None:
+        # A phase has nothing to write; a task was there to change something.
+        if not evidence.files and attempt.report is not None and record.task.id not in RESERVED:
+            said = attempt.report.summary.strip() or attempt.report.status
+            found.append(f'says "{said}"; nothing in the diff shows it')
         found += [f"claimed but unchanged: {path}" for path in evidence.claimed_unchanged]
         found += [f"changed but not claimed: {path}" for path in evidence.changed_unclaimed]
         found += [f"outside its scope: {path}" for path in evidence.outside_scope]
@@ -73,6 +96,12 @@ def remarks(record: TaskRecord) -> tuple[str, ...]:
         wanted = [check.command for check in record.task.checks if check.command is not None]
         found += [f"check not run, nobody had seen it: {' '.join(c)}" for c in wanted if c not in ran]
     found += [f"check failed: {' '.join(check.command)}" for check in attempt.checks if not check.passed]
+    found += [
+        f"while attempt {attempt.number} worked, {changed} changed in the repository"
+        for attempt in record.attempts
+        for changed in attempt.tampered
+    ]
+    found += _how_merged(evidence) if evidence is not None else ()
     crashes = sum(a.state in (AttemptState.CRASHED, AttemptState.LOST) for a in record.attempts)
     if crashes:
         found.append(f"{crashes} earlier attempts ended without an answer")
@@ -80,10 +109,34 @@ def remarks(record: TaskRecord) -> tuple[str, ...]:
     return (*found, *(f"the agent warns: {warning}" for warning in warnings))
 
 
+def _how_merged(evidence: Evidence) -> tuple[str, ...]:
+    kept = "this task's version is kept" if evidence.side == "theirs" else "what was merged before is kept"
+    return (
+        *(f"in conflict, {kept}: {path}" for path in evidence.settled),
+        *(f"in conflict, and resolved: {path}" for path in evidence.resolved),
+        *(f"failed after the merge, and without it too: {' '.join(c)}" for c in evidence.red_before),
+    )
+
+
+def notices(run: Run) -> tuple[str, ...]:
+    """What happened to the whole that no task of the plan was asked to do, for people."""
+    found = [
+        f"{record.task.id}: {said}"
+        for record in run.tasks.values()
+        if record.attempt is not None and record.attempt.evidence is not None
+        for said in _how_merged(record.attempt.evidence)
+    ]
+    record = run.reserved.get(AGGREGATION)
+    attempt = record.attempt if record is not None else None
+    if attempt is not None and attempt.evidence is not None and attempt.evidence.files:
+        found.append(f"{AGGREGATION} itself changed {', '.join(attempt.evidence.files)}")
+    return tuple(found)
+
+
 def output_files(run: Run) -> tuple[str, ...]:
     """Every file that merged work changed, relative to the run's directory, sorted."""
     found: set[str] = set()
-    for record in run.tasks.values():
+    for record in run.all_records():
         for attempt in record.attempts:
             if attempt.state in (AttemptState.COMPLETED, AttemptState.PARTIAL) and attempt.evidence:
                 found.update(attempt.evidence.files)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping
 from typing import Any
 
-from bigtask.core import dependents
+from bigtask.core import dependents, tampering
 from bigtask.core import events as e
-from bigtask.core.phases import aggregation, analysis, planning, verification
+from bigtask.core.hooks import Hook
+from bigtask.core.phases import aggregation, analysis, conflicts, planning, preparation, verification
 from bigtask.core.retry import delay_ms
 from bigtask.core.run import Grant, Run, TaskRecord
 from bigtask.core.states import ATTEMPT_MOVES, RESTING, AttemptState, WaitingKind
@@ -23,6 +24,7 @@ from bigtask.core.values import (
     VERIFICATION,
     CheckResult,
     Evidence,
+    InConflict,
     Report,
     Usage,
     Value,
@@ -117,6 +119,15 @@ class Interrupted(Ended):
     """The turn ended at a safe point because a pause was wanted."""
 
 
+class Unprepared(Observation):
+    """Its workspace couldn't be made ready. `subject` is one of `core.phases.preparation`; `reason` is the
+    beginning of a sentence, `output` the end of what a command printed."""
+
+    subject: str
+    reason: str
+    output: str = ""
+
+
 class Checked(Observation):
     results: tuple[CheckResult, ...]
 
@@ -126,13 +137,31 @@ class Integrated(Observation):
 
 
 class Conflicted(Observation):
-    files: tuple[str, ...]
+    """`others` are the tasks whose work came first, `places` as in `events.WorkerConflict`."""
+
+    conflicts: tuple[InConflict, ...]
+    others: tuple[str, ...] = ()
+    places: Mapping[str, str] = {}
+
+
+class Tampered(Ended):
+    """Something changed in the repository meanwhile that isn't a task's to change; `changed` as in
+    `WorkerQuarantined`. Unless `held`, it is only noted."""
+
+    changed: tuple[str, ...]
+    held: bool = True
 
 
 class Refused(Observation):
-    """The reported work can't be taken as it is: a check is red, or it couldn't be merged."""
+    """The reported work can't be taken as it is: a check is red, or it couldn't be merged.
+
+    `unresolved` says that a conflict isn't resolved as it should be; `taken_out` is the commit by which work
+    that was merged was taken out again.
+    """
 
     reason: str
+    unresolved: bool = False
+    taken_out: str = ""
 
 
 _OF_A_MERGE = (Integrated, Conflicted, Refused)
@@ -154,6 +183,8 @@ def observe(
     record = run.record(seen.task_id)
     if record is None or not 1 <= seen.attempt <= len(record.attempts):
         return ()
+    if isinstance(seen, Tampered):
+        return _tampered(run, record, seen)
     if not may_report(run, seen):
         return _late(record, seen)
     if isinstance(seen, Interrupted):
@@ -161,6 +192,15 @@ def observe(
     if isinstance(seen, _ENDS):
         return _ended(run, record, seen, jitter)
     return _noticed(run, record, seen)
+
+
+def _tampered(run: Run, record: TaskRecord, seen: Tampered) -> tuple[e.Happened, ...]:
+    at_work = run.is_live(seen.task_id, seen.attempt) or run.integrating.get(seen.task_id) == seen.attempt
+    if seen.held and at_work:
+        return tampering.quarantined(run, record, seen.attempt, seen.changed, seen.usage, seen.tools)
+    if set(seen.changed) <= set(record.attempts[seen.attempt - 1].tampered):
+        return ()
+    return (e.WorkerTampered(task_id=seen.task_id, attempt=seen.attempt, changed=seen.changed),)
 
 
 def may_report(run: Run, seen: Observation) -> bool:
@@ -196,11 +236,13 @@ def _ended(run: Run, record: TaskRecord, seen: Ended | Refused, jitter: float) -
     if isinstance(seen, Unusable):
         return _unusable(run, seen, who)
     if isinstance(seen, Refused):
-        end: e.AttemptEnded = e.WorkerFailed(**who, reason=seen.reason)
+        if seen.unresolved and record.attempts[seen.attempt - 1].settling:
+            return conflicts.again(run, record, seen.attempt, seen.reason)
+        end: e.AttemptEnded = e.WorkerFailed(**who, reason=seen.reason, taken_out=seen.taken_out)
     else:
         assert isinstance(seen, Fell)
         end = _FALLS[type(seen)](**who, reason=seen.reason, usage=seen.usage, tools=seen.tools)
-    return (end, *_after_fall(run, record, jitter))
+    return _fallen(run, record, end, jitter)
 
 
 def _noticed(run: Run, record: TaskRecord, seen: Observation) -> tuple[e.Happened, ...]:
@@ -229,21 +271,17 @@ def _noticed(run: Run, record: TaskRecord, seen: Observation) -> tuple[e.Happene
             return (e.WorkerLimited(**who, kind=seen.kind, reset_ms=seen.reset_ms),)
         case Stalled():
             return (e.WorkerStalled(**who, quiet_ms=seen.quiet_ms),)
+        case Unprepared():
+            return preparation.failed(
+                run, **who, subject=seen.subject, reason=seen.reason, output=seen.output
+            )
         case Checked():
             return (e.WorkerChecked(**who, results=seen.results),)
         case Integrated():
             return _integrated(run, record, seen, who)
         case Conflicted():
-            return (
-                e.WorkerConflict(**who, files=seen.files),
-                *_review(
-                    run,
-                    who,
-                    WaitingKind.CONFLICT,
-                    f"{seen.task_id} changed the same lines as others in {', '.join(seen.files[:5])}: "
-                    "try it again on what is merged by now, or go on without it?",
-                    {"files": seen.files},
-                ),
+            return conflicts.met(
+                run, record, seen.attempt, seen.conflicts, others=seen.others, places=seen.places
             )
         case _:
             raise AssertionError(f"nothing says what {type(seen).__name__} means")
@@ -313,12 +351,16 @@ def reported(run: Run, record: TaskRecord, seen: Reported, jitter: float) -> tup
     if seen.task_id in RESERVED:
         if seen.task_id == AGGREGATION and report.status == "failed":
             reason = report.summary or "the agent could not aggregate"
-            return (first, e.WorkerFailed(**who, reason=reason), *_after_fall(run, record, jitter))
+            return (first, *_fallen(run, record, e.WorkerFailed(**who, reason=reason), jitter))
+        if seen.task_id == AGGREGATION and run.settings.isolation != "none":
+            return (first,)  # completed when the host has recorded what it wrote
+        if seen.task_id == PLANNING and Hook.ON_TASKS_GENERATED in run.settings.hooks:
+            return (first,)  # accepted or refused when the hook has ended: `hooks.conclude`
         return (first, e.WorkerCompleted(**who), *READ[seen.task_id](run, report))
     if report.status in ("failed", "timeout"):
         reason = str(report.data.get("error") or report.summary or "the agent gave no reason")
         kind = e.WorkerFailed if report.status == "failed" else e.WorkerTimeout
-        return (first, kind(**who, reason=reason), *_after_fall(run, record, jitter))
+        return (first, *_fallen(run, record, kind(**who, reason=reason), jitter))
     if run.settings.isolation == "none":
         return (first, *_settled(run, record, report, who))
     return (first,)
@@ -329,7 +371,10 @@ def _integrated(
 ) -> tuple[e.Happened, ...]:
     report = record.attempts[seen.attempt - 1].report
     assert report is not None
-    return (e.WorkerMerged(**who, evidence=seen.evidence), *_settled(run, record, report, who))
+    merged = e.WorkerMerged(**who, evidence=seen.evidence)
+    if seen.task_id in RESERVED:
+        return (merged, e.WorkerCompleted(**who), *READ[seen.task_id](run, report))
+    return (merged, *_settled(run, record, report, who))
 
 
 def _settled(run: Run, record: TaskRecord, report: Report, who: dict[str, Any]) -> tuple[e.Happened, ...]:
@@ -343,20 +388,39 @@ def _settled(run: Run, record: TaskRecord, report: Report, who: dict[str, Any]) 
 
 def _unusable(run: Run, seen: Unusable, who: dict[str, Any]) -> tuple[e.Happened, ...]:
     reason = "the answer isn't in the form wanted: " + "; ".join(seen.errors)
-    question = (
-        f"{seen.task_id} was asked again, and its answer still can't be used "
-        f"({'; '.join(seen.errors[:2])}): write its answer by hand, try it again"
-    )
-    skippable = seen.task_id not in RESERVED
+    attempt = run.live_attempt(seen.task_id)
+    assert attempt is not None
+    what = "was asked again, and its answer still" if attempt.reasked else "gave an answer that"
+    options = _OPTIONS.get(seen.task_id, _OF_A_TASK)
+    *ways, last = [_WAYS[option] for option in options]
+    problem = "; ".join(seen.errors[:2])
     return _review(
         run,
         who,
         WaitingKind.ANSWER,
-        question + (", or go on without it?" if skippable else "?"),
+        f"{seen.task_id} {what} can't be used ({problem}): {', '.join(ways)}, or {last}?",
         {"errors": seen.errors, "answer": seen.answer},
         end=e.WorkerNeedsReview(**who, reason=reason, usage=seen.usage, tools=seen.tools),
-        options=("edit", "retry", "skip") if skippable else ("edit", "retry"),
+        options=options,
     )
+
+
+_WAYS = {
+    "edit": "write its answer by hand",
+    "retry": "try it again",
+    "skip": "go on without it",
+    "fail": "let the run fail",
+}
+_OF_A_TASK = ("edit", "retry", "skip")
+_OPTIONS = {
+    ANALYSIS: ("edit", "retry", "skip", "fail"),
+    # Nothing can go on without a plan.
+    PLANNING: ("edit", "retry", "fail"),
+    AGGREGATION: ("edit", "retry", "skip", "fail"),
+    VERIFICATION: ("edit", "retry", "skip", "fail"),
+}
+"""What a person may do about an answer that can't be used: work that nobody does fails nothing else, a phase
+may take the run with it, which keeps everything that there is."""
 
 
 def _review(
@@ -376,10 +440,14 @@ def _review(
     return (end or e.WorkerNeedsReview(**who, reason=question), e.WaitingRaised(waiting=waiting))
 
 
-def _after_fall(run: Run, record: TaskRecord, jitter: float) -> tuple[e.Happened, ...]:
-    """Either another attempt, or the end of the task and of those that depend on it."""
+def _fallen(run: Run, record: TaskRecord, end: e.AttemptEnded, jitter: float) -> tuple[e.Happened, ...]:
+    """Either another attempt, or the end of the task and of those that depend on it. Where the attempt was to
+    resolve a conflict, a person says how it goes on: the work that it was about is still there."""
     id = record.task.id
     delay = delay_ms(record, run.settings, jitter=jitter)
     if delay is not None:
-        return (e.WorkerRetrying(task_id=id, attempt=len(record.attempts) + 1, delay_ms=delay),)
-    return dependents.skips(run, id, "failed")
+        return (end, e.WorkerRetrying(task_id=id, attempt=len(record.attempts) + 1, delay_ms=delay))
+    taken_out = isinstance(end, e.WorkerFailed) and end.taken_out
+    if record.attempts[end.attempt - 1].resolves is not None and not taken_out:
+        return conflicts.again(run, record, end.attempt, end.reason, end.usage, end.tools)
+    return (end, *dependents.skips(run, id, "failed"))

@@ -6,7 +6,7 @@ from collections.abc import Container
 
 from bigtask.core.events import Happened, Recovered, WorkerLost, WorkerPaused, WorkerResumed
 from bigtask.core.run import Run
-from bigtask.core.values import RESERVED
+from bigtask.core.values import AGGREGATION, RESERVED
 
 
 def recover(run: Run, *, resumable: Container[str] = ()) -> tuple[Happened, ...]:
@@ -29,6 +29,11 @@ def recover(run: Run, *, resumable: Container[str] = ()) -> tuple[Happened, ...]
     return (*events, Recovered(lost=lost))
 
 
+def merges(run: Run, id: str) -> bool:
+    """Whether reported work of the task goes into the integration branch, which the host sees to."""
+    return run.settings.isolation != "none" and (id not in RESERVED or id == AGGREGATION)
+
+
 def to_integrate(run: Run) -> dict[str, int]:
     """Attempt numbers by task id: work that was reported and acknowledged, but not merged yet."""
-    return {id: number for id, number in run.integrating.items() if id not in RESERVED}
+    return {id: number for id, number in run.integrating.items() if merges(run, id)}

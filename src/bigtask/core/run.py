@@ -14,6 +14,7 @@ from bigtask.core.values import (
     CheckResult,
     Estimate,
     Evidence,
+    InConflict,
     Plan,
     Report,
     Settings,
@@ -41,6 +42,14 @@ class Attempt:
     usage: Usage = field(default_factory=Usage)
     tools: Mapping[str, int] = field(default_factory=dict)
     reasked: int = 0
+    resolves: int | None = None
+    """The attempt whose work it brings together with what came first."""
+    settling: str = ""
+    """How a person has settled the conflict of its work: `done`, `ours` or `theirs`."""
+    unusable: bool = False
+    """It ended without an answer that could be used: a person was asked."""
+    tampered: tuple[str, ...] = ()
+    """What changed in the repository while it worked and isn't a task's to change."""
     percent: float | None = None
     action: str = ""
     reason: str = ""
@@ -64,6 +73,12 @@ class TaskRecord:
     reason: str = ""
     by: str = ""
     """The person who skipped the task or accepted its partial result."""
+    conflicts: tuple[InConflict, ...] = ()
+    """Where the work of the attempt `in_conflict` can't be merged; `places` is where a person finds it."""
+    in_conflict: int | None = None
+    places: Mapping[str, str] = field(default_factory=dict)
+    resolving: bool = False
+    """The next attempts are there to resolve it."""
 
     @property
     def attempt(self) -> Attempt | None:
@@ -93,6 +108,19 @@ class Grant:
     attempt: int | None
     unheard: bool = False
     """The session that asked ended: whether it ever had the answer isn't known."""
+
+
+@dataclass(slots=True)
+class HookRecord:
+    """What became of one hook's calls."""
+
+    due: list[int] = field(default_factory=list)
+    """The events that called for it and that it hasn't been run to its end for, oldest first."""
+    ran: int = 0
+    failed: int = 0
+    """How many of those that ran came to something else than 0."""
+    problem: str = ""
+    """What was wrong with the last one that failed."""
 
 
 @dataclass(slots=True)
@@ -141,6 +169,8 @@ class Run:
     areas: dict[str, tuple[Area, ...]] = field(default_factory=dict)
     """Where tasks may write; a task that says nothing of it has no entry."""
     queue: ReadyQueue = field(default_factory=ReadyQueue)
+    hooks: dict[str, HookRecord] = field(default_factory=dict)
+    """By name, for those that something has called for."""
     commanded: dict[str, None] = field(default_factory=dict)
     """The names of the last commands that changed something and had one, oldest first."""
     used: Usage = field(default_factory=Usage)

@@ -134,6 +134,15 @@ def recovered(run: Run, data: e.Recovered, at: int) -> None:
         record.not_before = 0
 
 
+def hook_ran(run: Run, data: e.HookRan, at: int) -> None:
+    record = run.hooks[data.hook]
+    record.due.remove(data.event)
+    record.ran += 1
+    if data.problem:
+        record.failed += 1
+        record.problem = data.problem
+
+
 def commanded(run: Run, data: e.Commanded, at: int) -> None:
     run.commanded[data.id] = None
     if len(run.commanded) > _COMMANDS_KNOWN:
@@ -154,6 +163,8 @@ def errored(run: Run, data: e.Errored, at: int) -> None:
 
 def cancelled(run: Run, data: e.Cancelled, at: int) -> None:
     _finish(run, Outcome.CANCELLED, "cancelled by " + (data.by or "request"))
+    for record in run.hooks.values():
+        record.due.clear()
 
 
 def _finish(run: Run, outcome: Outcome, reason: str) -> None:

@@ -105,6 +105,13 @@ class Settings(Value):
     model: str | None = None
     effort: str | None = None
     isolation: str = "worktree"
+    include: tuple[str, ...] | None = None
+    """Which ignored files come into each workspace, as lines of a .gitignore; None leaves it to the project's
+    own file."""
+    setup: tuple[tuple[str, ...], ...] = ()
+    """What is run once in each workspace before work begins, as argument lists."""
+    workspaces_gib: float | None = None
+    """What all workspaces of the run together may take of the disk."""
     permission_mode: str = "ask"
     max_budget_usd: float | None = None
     max_tokens: int | None = None
@@ -126,6 +133,14 @@ class Settings(Value):
     """What checks of tasks may run although nobody was shown them."""
     auto_fix: bool = False
     max_fixes: int = 1
+    combine: str = "git"
+    """`git` merges branches; `concatenate` also joins documents that several tasks wrote parts of."""
+    on_conflict: str = "ask"
+    """`ask` a person, let an agent `resolve` it, or keep the lines of what came `first` or `last`."""
+    hooks: Mapping[str, tuple[str, ...]] = {}
+    """What is run when something has happened: argument lists by the names of `core.hooks.Hook`."""
+    hook_files: Mapping[str, str] = {}
+    """SHA-256 of the project's files that hooks name, by that name, as they were when the run was made."""
 
     @property
     def slots(self) -> int:
@@ -163,6 +178,10 @@ class Report(Value):
 
     data: Mapping[str, Any]
     quality: str = "strict"
+    repairs: tuple[str, ...] = ()
+    """What was mended before it could be read."""
+    warnings: tuple[str, ...] = ()
+    """What was odd in it and did no harm, such as fields that nobody knows."""
 
     @property
     def status(self) -> str:
@@ -184,10 +203,18 @@ class CheckResult(Value):
     exit_status: int | None
     """None when it didn't end in time."""
     output: str = ""
+    took_ms: int = 0
 
     @property
     def passed(self) -> bool:
         return self.exit_status == 0
+
+
+class InConflict(Value):
+    """A file that two sides changed in ways that can't both be kept; `what` says how, for people."""
+
+    path: str
+    what: str = ""
 
 
 class Evidence(Value):
@@ -201,6 +228,16 @@ class Evidence(Value):
     changed_unclaimed: tuple[str, ...] = ()
     outside_scope: tuple[str, ...] = ()
     commit: str | None = None
+    settled: tuple[str, ...] = ()
+    """Files in conflict of which one side was kept: by `side`, `ours` is what came first, `theirs` the task's
+    own."""
+    side: str = ""
+    joined: tuple[str, ...] = ()
+    """Documents that its part was put into beside those of other tasks."""
+    resolved: tuple[str, ...] = ()
+    """Files in conflict that somebody resolved, an agent or a person."""
+    red_before: tuple[tuple[str, ...], ...] = ()
+    """Commands that failed after the merge, and without it as well."""
 
 
 class Waiting(Value):

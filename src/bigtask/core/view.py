@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bigtask.core import ledger
+from bigtask.core.answers import Answers, answers
 from bigtask.core.events import iso
-from bigtask.core.run import Attempt, Run, TaskRecord
+from bigtask.core.run import Attempt, HookRecord, Run, TaskRecord
 from bigtask.core.states import Outcome, Phase, Status, TaskState
 from bigtask.core.status import ALLOWED, status
 from bigtask.core.values import CheckResult, Estimate, Evidence, Plan, Task, Usage, Value, Waiting
@@ -40,8 +41,22 @@ class RunView(Value, omit_defaults=False):
     ledger: tuple[ledger.Entry, ...]
     output_files: tuple[str, ...]
     usage: Usage
+    answers: Mapping[str, Answers]
+    """By the agent's name."""
+    hooks: Mapping[str, HookView]
+    """By name, of those that something has called for."""
     merged: str | None
     summary: str
+
+
+class HookView(Value, omit_defaults=False):
+    """How often the hook ran and failed, how many calls are still due, and what was wrong with the last
+    that failed."""
+
+    ran: int
+    failed: int
+    due: int
+    problem: str
 
 
 class AttemptView(Value, omit_defaults=False):
@@ -56,6 +71,11 @@ class AttemptView(Value, omit_defaults=False):
     action: str
     reason: str
     reasked: int
+    unusable: bool
+    quality: str
+    """How the report was read; empty without one."""
+    repairs: tuple[str, ...]
+    warnings: tuple[str, ...]
     usage: Usage
     tools: Mapping[str, int]
     report: Mapping[str, Any] | None
@@ -96,11 +116,13 @@ def view(run: Run) -> RunView:
         waiting=tuple(run.waiting.values()),
         allowed=tuple(sorted(ALLOWED[now])),
         plan=run.plan,
-        warnings=run.warnings,
+        warnings=(*run.warnings, *ledger.notices(run)),
         estimate=run.estimate,
         ledger=ledger.ledger(run),
         output_files=ledger.output_files(run),
         usage=run.used,
+        answers=answers(run),
+        hooks={name: _hook(hook) for name, hook in run.hooks.items()},
         merged=run.merged,
         summary=ledger.summary(run),
     )
@@ -117,7 +139,12 @@ def worker(record: TaskRecord) -> WorkerView:
     )
 
 
+def _hook(hook: HookRecord) -> HookView:
+    return HookView(ran=hook.ran, failed=hook.failed, due=len(hook.due), problem=hook.problem)
+
+
 def _attempt(attempt: Attempt) -> AttemptView:
+    report = attempt.report
     return AttemptView(
         number=attempt.number,
         state=attempt.state.value,
@@ -130,9 +157,13 @@ def _attempt(attempt: Attempt) -> AttemptView:
         action=attempt.action,
         reason=attempt.reason,
         reasked=attempt.reasked,
+        unusable=attempt.unusable,
+        quality=report.quality if report is not None else "",
+        repairs=report.repairs if report is not None else (),
+        warnings=report.warnings if report is not None else (),
         usage=attempt.usage,
         tools=attempt.tools,
-        report=attempt.report.data if attempt.report is not None else None,
+        report=report.data if report is not None else None,
         evidence=attempt.evidence,
         checks=attempt.checks,
     )

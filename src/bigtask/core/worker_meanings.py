@@ -14,7 +14,7 @@ from bigtask.core.states import (
     IllegalMove,
     TaskState,
 )
-from bigtask.core.values import AGGREGATION, RESERVED, VERIFICATION, Task, Usage
+from bigtask.core.values import AGGREGATION, RESERVED, VERIFICATION, InConflict, Task, Usage
 
 
 def spawned(run: Run, data: e.WorkerSpawned, at: int) -> None:
@@ -27,9 +27,9 @@ def spawned(run: Run, data: e.WorkerSpawned, at: int) -> None:
     retire(run, record, at)
     move_task(run, record, TaskState.RUNNING)
     record.not_before = 0
-    record.attempts.append(
-        Attempt(number=data.attempt, agent=data.agent, session_name=data.session_name, started_at=at)
-    )
+    attempt = Attempt(number=data.attempt, agent=data.agent, session_name=data.session_name, started_at=at)
+    attempt.resolves = record.in_conflict if record.resolving else None
+    record.attempts.append(attempt)
     run.live[id] = data.attempt
 
 
@@ -49,6 +49,8 @@ def worker_progress(run: Run, data: e.WorkerProgress, at: int) -> None:
 
 def reported(run: Run, data: e.WorkerReported, at: int) -> None:
     record, attempt = find(run, data.task_id, data.attempt)
+    if attempt.state is AttemptState.QUARANTINED:
+        attempt.reason = record.reason = ""
     move_attempt(run, data.task_id, attempt, AttemptState.REPORTED, at)
     attempt.report = data.report
     _account(run, attempt, data.usage, data.tools)
@@ -123,9 +125,23 @@ def ended(
 
 def needs_review(run: Run, data: e.WorkerNeedsReview, at: int) -> None:
     ended(AttemptState.NEEDS_REVIEW, None, uses_up_a_retry=False)(run, data, at)
-    record, _ = find(run, data.task_id, data.attempt)
+    record, attempt = find(run, data.task_id, data.attempt)
+    attempt.unusable = attempt.report is None
     if record.state is TaskState.INTEGRATING:
         move_task(run, record, TaskState.RUNNING)
+
+
+def quarantined(run: Run, data: e.WorkerQuarantined, at: int) -> None:
+    ended(AttemptState.QUARANTINED, None, uses_up_a_retry=False)(run, data, at)
+    record, attempt = find(run, data.task_id, data.attempt)
+    attempt.tampered = data.changed
+    if record.state is TaskState.INTEGRATING:
+        move_task(run, record, TaskState.RUNNING)
+
+
+def tampered(run: Run, data: e.WorkerTampered, at: int) -> None:
+    _, attempt = find(run, data.task_id, data.attempt)
+    attempt.tampered = tuple(dict.fromkeys((*attempt.tampered, *data.changed)))
 
 
 def lost(run: Run, data: e.WorkerLost, at: int) -> None:
@@ -141,8 +157,46 @@ def superseded(run: Run, data: e.WorkerSuperseded, at: int) -> None:
 
 
 def conflict(run: Run, data: e.WorkerConflict, at: int) -> None:
-    _, attempt = find(run, data.task_id, data.attempt)
+    record, attempt = find(run, data.task_id, data.attempt)
     attempt.reason = "conflicts in " + ", ".join(data.files)
+    record.conflicts = data.conflicts or tuple(InConflict(path=path) for path in data.files)
+    record.places = data.places
+    record.in_conflict, record.resolving = data.attempt, False
+
+
+def resolving(run: Run, data: e.WorkerResolving, at: int) -> None:
+    record, attempt = find(run, data.task_id, data.attempt)
+    if attempt.state is AttemptState.REPORTED:
+        _end(run, data, at, AttemptState.NEEDS_REVIEW, None)
+    withdraw(run, data.task_id)
+    retire(run, record, at)
+    record.resolving, record.reason = True, ""
+    rest(run, record)
+
+
+def settling(run: Run, data: e.WorkerSettling, at: int) -> None:
+    record, attempt = find(run, data.task_id, data.attempt)
+    withdraw(run, data.task_id)
+    move_attempt(run, data.task_id, attempt, AttemptState.REPORTED, at)
+    if attempt.report is None:
+        # It was to resolve the conflict and didn't get there: what is merged is what was reported before.
+        assert record.in_conflict is not None
+        attempt.report = record.attempts[record.in_conflict - 1].report
+    attempt.settling, attempt.unusable = data.how, False
+    attempt.reason = record.reason = ""
+    move_task(run, record, TaskState.INTEGRATING)
+    run.integrating[data.task_id] = data.attempt
+
+
+def failed(run: Run, data: e.WorkerFailed, at: int) -> None:
+    ended(AttemptState.FAILED, TaskState.FAILED, uses_up_a_retry=True)(run, data, at)
+    if data.taken_out:
+        # Merged and taken out: there is nothing left to resolve, and the next attempt begins anew.
+        _forget_conflict(find(run, data.task_id, data.attempt)[0])
+
+
+def _forget_conflict(record: TaskRecord) -> None:
+    record.conflicts, record.places, record.in_conflict, record.resolving = (), {}, None, False
 
 
 def reopened(run: Run, data: e.WorkerReopened, at: int) -> None:
@@ -150,6 +204,7 @@ def reopened(run: Run, data: e.WorkerReopened, at: int) -> None:
     assert record is not None
     retire(run, record, at)
     withdraw(run, data.task_id)
+    _forget_conflict(record)
     record.failures, record.reason = 0, ""
     rest(run, record)
     run.outcome, run.reason = None, ""
@@ -181,7 +236,8 @@ def worker_cancelled(run: Run, data: e.WorkerCancelled, at: int) -> None:
 
 
 def skipped(run: Run, data: e.WorkerSkipped, at: int) -> None:
-    record = run.tasks[data.task_id]
+    record = run.record(data.task_id)
+    assert record is not None
     retire(run, record, at)
     run.integrating.pop(data.task_id, None)
     withdraw(run, data.task_id)

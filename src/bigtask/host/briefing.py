@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
+from bigtask.core import claims as judged_claims
 from bigtask.core import plan
 from bigtask.core.run import Run, TaskRecord
 from bigtask.core.states import AttemptState, Phase, TaskState
-from bigtask.core.values import ANALYSIS, PLANNING, RESERVED, Task
+from bigtask.core.values import ANALYSIS, PLANNING, RESERVED, VERIFICATION, Task
 from bigtask.protocol.delimiters import neutralise
 from bigtask.protocol.fields import ANSWERS, response_format, schema
 from bigtask.templates.prompting import prompt_form
@@ -79,19 +80,21 @@ class Briefer:
         self._delimiters = template.prompts.response_format
         self._shared: dict[tuple[Phase, int, bool], _Shared] = {}
 
-    def brief(self, task_id: str, number: int, *, merged: str = "") -> Briefing:
-        """`merged` describes what the tasks' work came to, for the phases after it."""
+    def brief(self, task_id: str, number: int, *, merged: str = "", conflict: str = "") -> Briefing:
+        """`merged` describes what the tasks' work came to, for the phases after it; `conflict` what is to be
+        resolved, in place of the task's own description."""
         run, reserved = self._run, task_id in RESERVED
         phase = RESERVED.get(task_id, Phase.WORKER_EXECUTION)
         block = ANSWERS[phase]
-        own = self._after_work(merged) if reserved else self._of_task(run.tasks[task_id], number)
+        own = self._after_work(merged) if reserved else self._of_task(run.tasks[task_id], number, conflict)
         shared = self._of_phase(phase, block)
         return Briefing(
             task_id=task_id,
             attempt=number,
             phase=phase,
             block=block,
-            text=shared.form.fill({name: self._safe(value) for name, value in own.items()}),
+            text=shared.form.fill({name: self._safe(value) for name, value in own.items()})
+            + self._again(task_id, number),
             beginning=shared.form.beginning,
             variables={**shared.variables, **own},
             schema=schema(block),
@@ -101,6 +104,12 @@ class Briefer:
             read_only=task_id in (ANALYSIS, PLANNING) or run.settings.isolation == "none",
             problems=lambda data: problems(run, self._template, task_id, data, self._knows),
         )
+
+    def _again(self, task_id: str, number: int) -> str:
+        """For another try at a phase: a task's says so beside its description."""
+        record = self._run.reserved.get(task_id)
+        earlier = _earlier(record, number) if record is not None else ""
+        return f"\n\n{self._safe(earlier)}" if earlier else ""
 
     def timeout_ms(self, task_id: str) -> int:
         """How long an attempt at the task may be active."""
@@ -168,16 +177,17 @@ class Briefer:
             "TASKS_JSON": json.dumps(msgspec.to_builtins(run.plan.tasks), ensure_ascii=False),
             "WORKER_OUTPUTS": [_output(record) for record in run.tasks.values()],
             "MERGED_OUTPUT": merged,
+            "CLAIMS": [claim.id for claim in judged_claims.asked(run)],
             "CONFLICTS": [found for record in run.tasks.values() if (found := _conflict(record))],
         }
 
-    def _of_task(self, record: TaskRecord, number: int) -> dict[str, Any]:
+    def _of_task(self, record: TaskRecord, number: int, conflict: str) -> dict[str, Any]:
         task = record.task
         return {
             "TASK_ID": task.id,
             "TASK_TITLE": task.title,
             "TASK_DESCRIPTION": "\n\n".join(
-                part for part in (task.description, _earlier(record, number)) if part
+                part for part in (conflict or task.description, _earlier(record, number)) if part
             ),
             "TASK_SCOPE": list(task.scope),
             "DEPENDENCY_OUTPUTS": [_output(self._run.tasks[id]) for id in task.dependencies],
@@ -190,6 +200,10 @@ def _earlier(record: TaskRecord, number: int) -> str:
     if number < 2:
         return ""
     last = record.attempts[number - 2]
+    if last.number == record.attempts[number - 1].resolves:
+        return ""  # it did what it was to do
+    if last.state is AttemptState.COMPLETED:
+        return f"This is attempt {number}. More was merged since the one before: look at the whole anew."
     ended = {
         AttemptState.CRASHED: "its process ended",
         AttemptState.LOST: "it was interrupted",
@@ -229,7 +243,7 @@ def problems(
         tasks = tuple(plan.task_from_answer(task) for task in data["tasks"])
         agents = {task.agent for task in tasks if task.agent is not None and knows(task.agent)}
         return plan.problems(tasks, run.settings, agents=agents)
-    return ()
+    return judged_claims.problems(run, data) if task_id == VERIFICATION else ()
 
 
 def claims(task: Task, *, files: tuple[str, ...], claimed: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

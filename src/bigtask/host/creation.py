@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from bigtask.agents.protocol import Agent
 from bigtask.agents.table import AgentTable
+from bigtask.approvals import Approvals
+from bigtask.configuration.files import read
+from bigtask.configuration.layers import Layer, Rank, of_options, of_template, require_fit
+from bigtask.configuration.resolution import Setting, resolve
 from bigtask.core.events import Created, Event
 from bigtask.core.states import Phase
 from bigtask.core.values import PhaseSettings, Settings, Source, Value
-from bigtask.errors import AgentUnavailable, InvalidInput
+from bigtask.errors import AgentUnavailable, InvalidInput, NotFound
 from bigtask.host.holder import steady_clock
 from bigtask.host.home import Home, RunFolder, new_run_id
 from bigtask.host.log import SqliteLog
+from bigtask.sink import log
 from bigtask.templates.manager import TemplateManager
+from bigtask.templates.programs import hook_files
 from bigtask.templates.template import Template
 from bigtask.workspaces.source import Source as Found
 from bigtask.workspaces.source import examine
@@ -27,7 +34,7 @@ LONGEST_REQUEST = 1_000_000
 
 
 class Options(Value):
-    """What the person says about one run; None leaves it to the template."""
+    """What the person says about one run; None leaves it to the configuration and the template."""
 
     agent: str | None = None
     model: str | None = None
@@ -42,8 +49,12 @@ class Options(Value):
     max_budget_usd: float | None = None
     max_tokens: int | None = None
     permission_mode: str | None = None
+    parallel_execution: bool | None = None
+    retry_on_error: bool | None = None
+    isolation: str | None = None
     custom_instructions: str | None = None
     allowed_commands: tuple[tuple[str, ...], ...] | None = None
+    workspaces_gib: float | None = None
     yes: bool = False
 
 
@@ -57,15 +68,26 @@ async def create(
     templates: TemplateManager,
     options: Options | None = None,
     variables: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
     by: str = "",
 ) -> RunFolder:
-    """Raises InvalidInput, NotFound, InvalidTemplate or AgentUnavailable, and then has made nothing."""
+    """Without `environ` neither its variables nor the person's own configuration count.
+
+    Raises InvalidInput, NotFound, InvalidTemplate, AgentUnavailable, or Forbidden where a person has to
+    approve something first; and then has made nothing.
+    """
     options = options or Options()
     text = _usable_request(request)
-    template = templates.get(template_id)
-    source = await examine(cwd)
+    approved = templates.get_approved(template_id)
+    template = approved.template
+    approvals = Approvals(home.approvals)
+    source = await examine(cwd, approvals.allow_git)
     _require_unicode(str(source.root / source.prefix), "the path of the project")
-    settings = settings_of(template, options, agents)
+    configuration = read(source.root, environ)
+    configuration.require_usable(approvals)
+    own = of_template(template.id, approved.files.__getitem__)
+    settings = settings_of(template, options, agents, (own, *configuration.layers))
+    settings = msgspec.structs.replace(settings, hook_files=hook_files(template, source.root))
     happened = Created(
         template_id=template.id,
         template=template.raw,
@@ -116,37 +138,31 @@ def _require_unicode(text: str, what: str) -> None:
         raise InvalidInput(f"{what} isn't valid UTF-8: mend it and try again") from None
 
 
-def settings_of(template: Template, options: Options, agents: AgentTable) -> Settings:
-    """The template's config with the person's options over it."""
-    name = options.agent or template.config.agent
-    agent = agents.find(name) if name else agents.first_usable()
-    if agent is None:
-        raise AgentUnavailable("no agent can work here: `bigtask agents` says what each of them lacks")
-    available = agent.availability()
-    if not available.usable:
-        raise AgentUnavailable(f"the agent {agent.name} can't work here: {available.detail}")
+def settings_of(
+    template: Template, options: Options, agents: AgentTable, layers: Sequence[Layer] = ()
+) -> Settings:
+    """The person's options over what the layers say; warnings of the layers are logged."""
+    given = (of_options(msgspec.structs.asdict(options)), *layers)
+    require_fit(given)
+    found = resolve(given)
+    for warning in (*(warning for layer in given for warning in layer.warnings), *found.warnings):
+        log("OrchestratorManager").warning("%s", warning)
+    agent = _agent(found["agent"], agents)
     refused = agent.refuses(template_id=template.id)
     if refused is not None:
         raise AgentUnavailable(refused)
+    permission = found["permissionMode"]
+    if permission.value == "all" and permission.origin.rank is not Rank.OPTIONS:
+        raise InvalidInput(
+            f"permissionMode all, from {permission.origin}, lets agents do anything without a question: "
+            "say so for this run too, with --permission-mode all, or choose another one"
+        )
     if options.base is not None and options.include_changes:
         raise InvalidInput("a chosen base has no uncommitted changes: leave one of the two out")
-    config, phases = template.config, template.phases
+    phases = template.phases
     settings = Settings(
         agent=agent.name,
         costs_money=agent.traits.costs_money,
-        max_workers=config.max_workers,
-        worker_timeout_ms=config.worker_timeout_ms,
-        auto_spawn=config.auto_spawn,
-        parallel_execution=config.parallel_execution,
-        retry_on_error=config.retry_on_error,
-        max_retries=config.max_retries,
-        spawn_delay_ms=config.spawn_delay_ms,
-        model=config.model,
-        effort=config.effort,
-        isolation=config.isolation,
-        permission_mode=config.permission_mode,
-        max_budget_usd=config.max_budget_usd,
-        max_tokens=config.max_tokens,
         phases={
             Phase.ANALYSIS: PhaseSettings(
                 enabled=phases.analysis.enabled, timeout_ms=phases.analysis.timeout_ms
@@ -168,19 +184,46 @@ def settings_of(template: Template, options: Options, agents: AgentTable) -> Set
         require_dependencies=phases.task_planning.validation.require_dependencies,
         accept_partial=phases.worker_execution.accept_partial,
         commands=phases.verification.commands,
-        allowed_commands=phases.verification.allowed_commands,
         auto_fix=phases.verification.auto_fix,
         max_fixes=phases.verification.max_fixes,
+        combine=phases.aggregation.combine,
+        on_conflict=phases.aggregation.on_conflict,
+        hooks=_hooks(template),
+        include=template.config.include,
+        setup=template.config.setup,
     )
     chosen = {name: value for name, value in msgspec.structs.asdict(options).items() if value is not None}
-    settings = msgspec.structs.replace(settings, **{**chosen, "agent": agent.name})
+    settings = msgspec.structs.replace(settings, **{**chosen, **found.fields(), "agent": agent.name})
     if settings.costs_money and settings.yes and settings.max_budget_usd is None:
         raise InvalidInput(
-            f"--yes with {agent.name}, which costs money, needs a cap: --max-budget-usd AMOUNT"
+            f"--yes with {agent.name}, which costs money, needs a cap: --max-budget-usd AMOUNT, "
+            "or maxBudgetUsd in your configuration"
         )
-    if not 1 <= settings.max_workers <= 64:
-        raise InvalidInput(f"{settings.max_workers} workers aren't possible: choose 1 to 64")
     return settings
+
+
+def _agent(chosen: Setting, agents: AgentTable) -> Agent:
+    """Raises NotFound, InvalidInput or AgentUnavailable, which say who named the agent when it wasn't the
+    person just now."""
+    if chosen.value is None:
+        agent = agents.first_usable()
+        if agent is None:
+            raise AgentUnavailable("no agent can work here: `bigtask agents` says what each of them lacks")
+        return agent
+    by = "" if chosen.origin.rank is Rank.OPTIONS else f" (it is named by {chosen.origin})"
+    try:
+        agent = agents.find(chosen.value)
+    except NotFound as error:
+        raise NotFound(f"{error}{by}") from None
+    available = agent.availability()
+    if not available.usable:
+        raise AgentUnavailable(f"the agent {agent.name} can't work here: {available.detail}{by}")
+    return agent
+
+
+def _hooks(template: Template) -> dict[str, tuple[str, ...]]:
+    named = msgspec.to_builtins(template.hooks)
+    return {name: tuple(command) for name, command in named.items() if command is not None}
 
 
 def describe(found: Found) -> Source:

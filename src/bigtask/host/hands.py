@@ -9,29 +9,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bigtask.agents.protocol import Agent, Opening
 from bigtask.core import events as e
 from bigtask.core import observations as o
+from bigtask.core.checks import after_merging
 from bigtask.core.phases.intake import includes_changes
+from bigtask.core.recovery import merges
 from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.states import AttemptState
-from bigtask.core.values import AGGREGATION, RESERVED, VERIFICATION, CheckResult
+from bigtask.core.values import AGGREGATION, ANALYSIS, PLANNING, RESERVED, VERIFICATION, CheckResult
 from bigtask.errors import BigtaskError, NotFound
 from bigtask.host.attempt import AttemptRun, Controls
 from bigtask.host.briefing import Briefer
+from bigtask.host.checking import check
 from bigtask.host.home import RunFolder
-from bigtask.host.integration import Integration, describe
+from bigtask.host.hooks import Hooks
+from bigtask.host.integration import Integration, strategy_of
+from bigtask.host.merged_work import describe, describe_for_verdict
+from bigtask.host.preparation import Preparation
+from bigtask.host.resolution import describe as describe_conflict
 from bigtask.host.transcript import Transcript, Transcripts
+from bigtask.host.vigil import Vigil
 from bigtask.process import minimal_env
 from bigtask.sink import Redact, log, nothing_secret
 from bigtask.templates.template import Template
 from bigtask.workspaces.run_workspaces import RunWorkspaces
-from bigtask.workspaces.values import Workspace
+from bigtask.workspaces.values import Begun, Workspace
 
 _OVER = frozenset(
     {
@@ -84,12 +92,17 @@ class Hands:
         workspaces: RunWorkspaces | BigtaskError,
         transcripts: Transcripts,
         *,
+        preparation: Preparation | None = None,
+        vigil: Vigil | None = None,
         redact: Redact = nothing_secret,
     ) -> None:
+        """Without a `preparation` workspaces are used as they are; without a `vigil` nobody looks at what
+        attempts do to the repository."""
         self._run = run
+        self._preparation = preparation
         self._folder = folder
         self._transcripts = transcripts
-        self._briefer = Briefer(run, template, self._knows)
+        self._briefer = Briefer(run, template, self.knows)
         self._env = minimal_env()
         self._agents = agents
         self.resumable = Resumable(agents)
@@ -98,7 +111,10 @@ class Hands:
         self._at_work: dict[str, _AtWork] = {}
         self._questions: dict[str, tuple[str, int, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._integration = Integration(run, redact)
+        self._stopped = False
+        self._vigil = vigil or Vigil(None)
+        self._integration = Integration(run, redact, self._vigil, self._place_of_checks)
+        self.hooks = Hooks(run, self._place_of_hooks, redact)
         self._preparing = asyncio.Lock()
         self._prepared = False
         self._next_start: dict[str, float] = {}
@@ -111,7 +127,12 @@ class Hands:
             raise self._workspaces
         return self._workspaces
 
-    def _knows(self, name: str) -> bool:
+    @property
+    def uses_git(self) -> bool:
+        return self._run.settings.isolation != "none" and isinstance(self._workspaces, RunWorkspaces)
+
+    def knows(self, name: str) -> bool:
+        """Whether there is an agent of that name."""
         try:
             return name in self._agents
         except BigtaskError:
@@ -131,12 +152,10 @@ class Hands:
         task = self.group.create_task(self._attempt(record, attempt, controls))
         self._at_work[happened.task_id] = _AtWork(attempt.number, attempt.agent, task, controls)
 
-    def on_reported(self, happened: e.WorkerReported) -> None:
-        if (
-            happened.task_id not in RESERVED
-            and self._run.integrating.get(happened.task_id) == happened.attempt
-        ):
-            self.integrate(happened.task_id, happened.attempt)
+    def on_reported(self, happened: e.WorkerReported | e.WorkerSettling) -> None:
+        id = happened.task_id
+        if merges(self._run, id) and self._run.integrating.get(id) == happened.attempt:
+            self.integrate(id, happened.attempt)
 
     def on_waiting(self, happened: e.WaitingRaised) -> None:
         waiting = happened.waiting
@@ -167,7 +186,11 @@ class Hands:
     def on_ended(self, happened: e.WorkerEvent) -> None:
         self._release(happened.task_id, happened.attempt)
 
-    def on_replaced(self, happened: e.WorkerReopened | e.WorkerSkipped) -> None:
+    def on_quarantined(self, happened: e.WorkerQuarantined) -> None:
+        """A person may still take the work as it is: then it isn't looked at again."""
+        self._vigil.forget(happened.task_id, happened.attempt)
+
+    def on_replaced(self, happened: e.WorkerReopened | e.WorkerSkipped | e.WorkerResolving) -> None:
         """What rested for a person isn't needed any more."""
         record = self._run.tasks.get(happened.task_id)
         attempt = record.attempt if record is not None else None
@@ -175,22 +198,28 @@ class Hands:
             self._release(happened.task_id, attempt.number)
 
     def tidy(self) -> None:
-        """Gives up the worktrees of ended attempts that an earlier holder had no time for."""
+        """Gives up the worktrees of ended attempts that an earlier holder had no time for, and takes a merge
+        out that it left undecided and nobody wants any more."""
         if self._run.settings.isolation == "none" or isinstance(self._workspaces, BigtaskError):
             return
+        if self._run.started and not self._run.integrating:
+            self._background(self._integration.tidy(self._workspaces))
         for record in self._run.tasks.values():
             for attempt in record.attempts:
                 if attempt.state in _OVER and self._workspaces.present(record.task.id, attempt.number):
                     self._release(record.task.id, attempt.number)
 
     def stop(self) -> None:
-        """Ends every session here; what they were doing is found lost by the next holder."""
+        """Ends every session here, and every hook: the next holder finds what sessions were doing lost, and
+        begins hooks again."""
+        self.hooks.stop()
+        self._stopped = True
         for task in (*self._tasks, *(at_work.task for at_work in self._at_work.values())):
             task.cancel()
 
     def interrupt(self, task_id: str) -> None:
         """The attempt ends its turn at the next safe point, where its agent can; else it is left to end."""
-        at_work = self._at_work.get(task_id)
+        at_work = None if self._stopped else self._at_work.get(task_id)
         if at_work is not None and self._agent(at_work.agent).traits.can_interrupt:
             self._background(at_work.controls.interrupt())
 
@@ -231,7 +260,8 @@ class Hands:
         task_id, number = record.task.id, attempt.number
         transcript = self._transcripts.open(task_id, number, goes_on=attempt.session_id is not None)
         try:
-            self.tell(await self._carry_out(record, attempt, controls, transcript))
+            ended = await self._carry_out(record, attempt, controls, transcript)
+            self.tell(await self._judged(ended))
         except BigtaskError as error:
             self.tell(o.Failed(task_id=task_id, attempt=number, reason=str(error)))
         finally:
@@ -240,19 +270,35 @@ class Hands:
             if at_work is not None and at_work.attempt == number:
                 del self._at_work[task_id]
 
+    async def _judged(self, ended: o.Ended | o.Unprepared) -> o.Observation:
+        """As it ended, or that it tampered. Reported work is looked at when it is taken in, and an attempt
+        that rests when it has gone on."""
+        taken_in = ended.task_id not in RESERVED and self._run.settings.isolation != "none"
+        if isinstance(ended, o.Unprepared | o.Interrupted) or (isinstance(ended, o.Reported) and taken_in):
+            return ended
+        held = await self._vigil.held(ended.task_id, ended.attempt, self.tell)
+        if not held:
+            return ended
+        who: dict[str, Any] = {"task_id": ended.task_id, "attempt": ended.attempt}
+        return o.Tampered(**who, usage=ended.usage, tools=ended.tools, changed=held)
+
     async def _carry_out(
         self, record: TaskRecord, attempt: Attempt, controls: Controls, transcript: Transcript
-    ) -> o.Ended:
+    ) -> o.Ended | o.Unprepared:
         task, number, settings = record.task, attempt.number, self._run.settings
         agent = self._agent(attempt.agent)
-        workspace = await self._workspace(task.id, number, resumed=attempt.session_id is not None)
+        workspace = await self._ready(task.id, number, transcript, resumed=attempt.session_id is not None)
+        if isinstance(workspace, o.Unprepared):
+            return workspace
         await self._pace(agent)
+        await self._vigil.begin(task.id, number)
         merged = await self._merged(task.id, number, workspace)
-        briefing = self._briefer.brief(task.id, number, merged=merged)
+        conflict = await self._conflict(record, attempt)
+        briefing = self._briefer.brief(task.id, number, merged=merged, conflict=conflict)
         opening = Opening(
             name=attempt.session_name,
             cwd=workspace.path,
-            env={**self._env, "TMPDIR": str(workspace.tmp)},
+            env={**self._env, **workspace.env},
             read_only=briefing.read_only,
             permission_mode=settings.permission_mode,
             model=task.model or settings.model,
@@ -260,33 +306,99 @@ class Hands:
             resume=attempt.session_id,
         )
         self._words.info("%s attempt %d starts with %s", task.id, number, agent.name)
-        carried_out = AttemptRun(briefing, agent, opening, transcript, controls, self.tell)
+        carried_out = AttemptRun(
+            briefing, agent, opening, transcript, controls, self.tell, reasked=attempt.reasked
+        )
         return await carried_out.carry_out(branch=workspace.branch or None)
 
     async def _merged(self, task_id: str, number: int, workspace: Workspace) -> str:
         """For the phases after the work: what it came to. Verification's commands run first."""
         if task_id not in (AGGREGATION, VERIFICATION):
             return ""
+        run, isolated = self._run, self._run.settings.isolation != "none"
+        if task_id == AGGREGATION:
+            if not isolated:
+                return ""
+            await self.workspaces.begin_phase(number)
+            return describe(run, await self.workspaces.result())
         checks: tuple[CheckResult, ...] = ()
-        if task_id == VERIFICATION and self._run.settings.commands:
-            checks = await self._integration.check(self._run.settings.commands, workspace)
+        if isolated:
+            await self.workspaces.clear_integration()
+        if commands := after_merging(run):
+            checks = await check(commands, workspace, self._redact)
             self.tell(o.Checked(task_id=task_id, attempt=number, results=checks))
-        if self._run.settings.isolation == "none":
+        if not isolated:
+            return describe_for_verdict(run, checks)
+        patch = (await self.workspaces.diff()).decode(errors="replace")
+        return describe_for_verdict(run, checks, await self.workspaces.result(), patch)
+
+    async def _conflict(self, record: TaskRecord, attempt: Attempt) -> str:
+        """For one who resolves a conflict: what it is, and what both sides wanted."""
+        if attempt.resolves is None:
             return ""
-        return describe(await self.workspaces.result(), checks)
+        return describe_conflict(self._run, record, await self._begun(record.task.id, attempt))
+
+    async def _begun(self, task_id: str, attempt: Attempt) -> Begun:
+        strategy = strategy_of(self._run, attempt)
+        return await self.workspaces.begin_merge(task_id, attempt.number, strategy, work=attempt.resolves)
+
+    async def _ready(
+        self, task_id: str, number: int, transcript: Transcript, *, resumed: bool
+    ) -> Workspace | o.Unprepared:
+        """The workspace with all that work in it needs, or what is in the way."""
+        preparation = self._preparation
+        if preparation is None or self._run.settings.isolation == "none" or task_id in (ANALYSIS, PLANNING):
+            return await self._workspace(task_id, number, resumed=resumed)
+        unprepared = await preparation.room(task_id, number)
+        if unprepared is not None:
+            return unprepared
+        workspace = await self._workspace(task_id, number, resumed=resumed)
+
+        def say(printed: str) -> None:
+            transcript.write("setup", printed)
+
+        unprepared = await preparation.prepare(task_id, number, workspace, self.workspaces, say)
+        return unprepared or workspace
 
     async def _workspace(self, task_id: str, number: int, *, resumed: bool) -> Workspace:
-        if self._run.settings.isolation == "none":
-            return self._project
+        if self._run.settings.isolation == "none" or task_id in RESERVED:
+            return await self._integration_workspace()
         await self.prepare()
-        if task_id in RESERVED:
-            return self.workspaces.integration
+        attempt = self._run.tasks[task_id].attempts[number - 1]
+        if attempt.resolves is not None:
+            return (await self._begun(task_id, attempt)).workspace
         if resumed:
             # To acquire a workspace of an earlier holder puts what isn't committed aside, and the session
             # that goes on in it has written that.
             with suppress(NotFound):
                 await self.workspaces.commit(task_id, number, "Before an interruption\n")
         return await self.workspaces.acquire(task_id, number)
+
+    async def _integration_workspace(self) -> Workspace:
+        if self._run.settings.isolation == "none":
+            return self._project
+        await self.prepare()
+        return self.workspaces.integration
+
+    async def _place_of_checks(self) -> Workspace | None:
+        """Where what is merged is checked, with what its commands need; None where that can't be had."""
+        workspace = await self._integration_workspace()
+        if self._preparation is None:
+            return workspace
+        quiet: list[str] = []
+        unprepared = await self._preparation.prepare(AGGREGATION, 1, workspace, self.workspaces, quiet.append)
+        if unprepared is not None:
+            self._words.warning("what is merged isn't checked again: %s", unprepared.reason)
+            return None
+        return workspace
+
+    async def _place_of_hooks(self) -> Workspace:
+        """At its top, wherever below that the run was started: a template names its programs from there."""
+        workspace = await self._integration_workspace()
+        top = workspace.path
+        for _ in PurePosixPath(self._run.created.source.prefix).parts:
+            top = top.parent
+        return replace(workspace, path=top)
 
     @cached_property
     def _project(self) -> Workspace:
@@ -324,6 +436,10 @@ class Hands:
         if at_work is not None and at_work.attempt == number:
             await asyncio.wait([at_work.task])
         try:
+            held = await self._vigil.held(task_id, number, self.tell)
+            if held:
+                self.tell(o.Tampered(task_id=task_id, attempt=number, changed=held))
+                self._vigil.forget(task_id, number)
             await self.workspaces.release(task_id, number)
         except BigtaskError as error:
             self._words.warning("the workspace of %s %d stays: %s", task_id, number, error)
@@ -333,6 +449,7 @@ _ACTS: dict[type[e.Happened], Callable[[Hands, Any], None]] = {
     e.WorkerSpawned: Hands.on_spawned,
     e.WorkerResumed: Hands.on_spawned,
     e.WorkerReported: Hands.on_reported,
+    e.WorkerSettling: Hands.on_reported,
     e.WaitingRaised: Hands.on_waiting,
     e.Answered: Hands.on_answered,
     e.Pausing: Hands.on_pausing,
@@ -340,10 +457,12 @@ _ACTS: dict[type[e.Happened], Callable[[Hands, Any], None]] = {
     e.WorkerCancelled: Hands.on_given_up,
     e.WorkerReopened: Hands.on_replaced,
     e.WorkerSkipped: Hands.on_replaced,
+    e.WorkerResolving: Hands.on_replaced,
     e.WorkerCompleted: Hands.on_ended,
     e.WorkerPartial: Hands.on_ended,
     e.WorkerFailed: Hands.on_ended,
     e.WorkerTimeout: Hands.on_ended,
     e.WorkerCrashed: Hands.on_ended,
+    e.WorkerQuarantined: Hands.on_quarantined,
 }
 """`WorkerNeedsReview` isn't among them: a person may still take the work as it is."""

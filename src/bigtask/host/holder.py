@@ -25,17 +25,20 @@ from bigtask.core.commands import AnyCommand, obey
 from bigtask.core.decide import decide, wakes_at
 from bigtask.core.events import Event, Happened, Progress
 from bigtask.core.evolve import evolve
+from bigtask.core.hooks import HookEnded, conclude, due
 from bigtask.core.observations import Observation, observe
 from bigtask.core.recovery import recover, to_integrate
 from bigtask.core.run import Run
 from bigtask.errors import BigtaskError, HolderGone, StoreError, StoreFull
 from bigtask.host.feed import Feed
 from bigtask.host.hands import Hands
+from bigtask.host.handwritten import as_read
 from bigtask.host.log import RunLog
 from bigtask.sink import log
 
 _FULL_RETRY_S = 1.0
 _PROGRESS_EVERY_S = 1.0
+_HOOKS_AFTER_END_S = 60.0
 
 
 def steady_clock() -> Callable[[], int]:
@@ -61,8 +64,11 @@ class Recorded:
         self.done = done
 
 
-def _refuse(item: _Asked | Recorded | Observation) -> None:
-    if not isinstance(item, Observation) and not item.done.done():
+_Item = _Asked | Recorded | Observation | HookEnded
+
+
+def _refuse(item: _Item) -> None:
+    if not isinstance(item, Observation | HookEnded) and not item.done.done():
         item.done.set_exception(HolderGone("the run isn't carried out here any more: ask again"))
 
 
@@ -89,8 +95,8 @@ class Holder:
         self._now = now or steady_clock()
         self._chance = chance or random.Random()
         self._idle = idle
-        self._inbox: deque[_Asked | Recorded | Observation] = deque()
-        self._taken: tuple[_Asked | Recorded | Observation, ...] = ()
+        self._inbox: deque[_Item] = deque()
+        self._taken: tuple[_Item, ...] = ()
         """What the present turn took: whoever asked hears of it also where the turn fails."""
         self._arrived = asyncio.Event()
         self._closing = False
@@ -118,7 +124,21 @@ class Holder:
         self._closing = True
         self._arrived.set()
 
-    def _put(self, item: _Asked | Recorded | Observation) -> None:
+    async def let_hooks_end(self) -> None:
+        """Of a run that is over; those that aren't done within a minute are the next holder's."""
+        if self._idle or self.run.outcome is None or not due(self.run):
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_HOOKS_AFTER_END_S):
+                async for _ in self.feed.follow(self.run.seq):
+                    if self.run.outcome is None or not due(self.run):
+                        return
+        left = ", ".join(dict.fromkeys(hook.value for _, hook in due(self.run)))
+        log("OrchestratorManager").warning(
+            "hooks of the run haven't ended (%s): they are run again by who carries it out next", left
+        )
+
+    def _put(self, item: _Item) -> None:
         if self._over:
             _refuse(item)
             return
@@ -130,11 +150,14 @@ class Holder:
         try:
             async with asyncio.TaskGroup() as group:
                 self.hands.group = group
-                await self._begin()
-                while not self._closing:
-                    await self._wait()
-                    await self._turn()
-                self.hands.stop()
+                try:
+                    await self._begin()
+                    while not self._closing:
+                        await self._wait()
+                        await self._turn()
+                finally:
+                    # Before the group ends: from then on it takes nothing in, whoever asks.
+                    self.hands.stop()
         except* StoreError as failed:
             raise failed.exceptions[0] from None
         finally:
@@ -157,15 +180,27 @@ class Holder:
             self.hands.integrate(id, number)
         for event in events:
             self.hands.act(event.data)
+        self._look_at_hooks()
+
+    def _look_at_hooks(self) -> None:
+        if self.run.hooks:
+            self.hands.hooks.look(self.hands.group, self._recorded, self._put)
+
+    async def _recorded(self, seq: int) -> Event:
+        return (await self._log.read(seq - 1, 1))[0]
 
     async def _wait(self) -> None:
         due = None if self._idle else wakes_at(self.run)
         if due is None:
             await self._arrived.wait()
         else:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(due - self._now(), 0) / 1000):
-                    await self._arrived.wait()
+            # Not `asyncio.timeout`: when it expires together with a cancellation it takes that for its own.
+            wait_s = max(due - self._now(), 0) / 1000
+            alarm = asyncio.get_running_loop().call_later(wait_s, self._arrived.set)
+            try:
+                await self._arrived.wait()
+            finally:
+                alarm.cancel()
         self._arrived.clear()
 
     async def _turn(self) -> None:
@@ -180,8 +215,11 @@ class Holder:
                         self.run, item, jitter=self._chance.random(), resumable=self.hands.resumable
                     )
                     self._fold(seen, events)
+                case HookEnded():
+                    self._fold(conclude(self.run, item), events)
                 case _Asked(command=command, done=done):
                     try:
+                        command = as_read(self.run, command, self.hands.knows)
                         self._fold(obey(self.run, command, resumable=self.hands.resumable), events)
                         answered.append((done, None))
                     except BigtaskError as error:
@@ -205,6 +243,7 @@ class Holder:
         if not self._idle:
             for event in events:
                 self.hands.act(event.data)
+            self._look_at_hooks()
 
     def _fold(self, happened: Sequence[Happened], events: list[Event]) -> None:
         at = self._now()

@@ -33,6 +33,10 @@ class RunFolder:
         return self.path.name
 
     @property
+    def home(self) -> Home:
+        return Home(self.path.parents[1])
+
+    @property
     def log(self) -> Path:
         return self.path / "log.db"
 
@@ -47,6 +51,20 @@ class RunFolder:
     @property
     def transcripts(self) -> Path:
         return self.path / "transcripts"
+
+    @property
+    def ports(self) -> Path:
+        """Which attempt has which ports: one file for all runs of the home."""
+        return self.home.ports
+
+    @property
+    def workspaces(self) -> Path:
+        return self.path / "workspaces"
+
+    @property
+    def trash(self) -> Path:
+        """Files that git ignored, out of workspaces that have gone."""
+        return self.path / "trash"
 
 
 @dataclass(frozen=True)
@@ -74,8 +92,20 @@ class Home:
         return self.path / "templates"
 
     @property
+    def answers(self) -> Path:
+        return self.path / "answers.json"
+
+    @property
     def approvals(self) -> Path:
         return self.path / "approvals.json"
+
+    @property
+    def ports(self) -> Path:
+        return self.path / "ports.json"
+
+    @property
+    def repositories(self) -> Path:
+        return self.path / "repositories.json"
 
     def make_folder(self, run_id: str) -> RunFolder:
         """Raises InvalidInput where nothing can be written, or not safely."""

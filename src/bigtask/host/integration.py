@@ -1,117 +1,260 @@
-"""How reported work comes in: commit, compare with what was claimed, check, merge. And the checks."""
+"""How reported work comes in: commit, compare with what was claimed, check, merge, check again.
+
+work ─> commit ─> its checks ─> merge ─> checks of all that is merged ─> integrated
+                      │           │                  └ red, and green before ─> taken out, sent back
+                      │           └ conflict ─> settled by rule, or resolved, or a person is asked
+                      └ red ─> sent back
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from bigtask.core import joining
 from bigtask.core import observations as o
-from bigtask.core.checks import runnable
-from bigtask.core.run import Run
-from bigtask.core.values import CheckResult, Evidence
-from bigtask.errors import BigtaskError
+from bigtask.core.checks import Command, after_merge, runnable, wanted_by
+from bigtask.core.phases.conflicts import DONE, OURS, RESOLVE, THEIRS
+from bigtask.core.run import Attempt, Run, TaskRecord
+from bigtask.core.values import AGGREGATION, CheckResult, Evidence, InConflict
+from bigtask.errors import BigtaskError, Conflict
 from bigtask.host.briefing import claims
-from bigtask.process import minimal_env, run
-from bigtask.sink import Redact
+from bigtask.host.checking import check
+from bigtask.host.vigil import Vigil
+from bigtask.sink import Redact, log
+from bigtask.workspaces.changes import legible
 from bigtask.workspaces.run_workspaces import RunWorkspaces
-from bigtask.workspaces.values import Conflicted, ResultDiff, Workspace
+from bigtask.workspaces.values import Commit, Conflicted, Merged, Strategy, TakenOut, Trial, Workspace
 
-_CHECK_TIMEOUT_S = 600.0
-_CHECK_OUTPUT = 8_000
 _SHOWN_LINES = 12
-_MOST_FILES = 400
+_RULES = {"first": OURS, "last": THEIRS}
+_CALLED_OFF = "It was called off while it was being checked."
 
 Tell = Callable[[o.Observation], None]
+Place = Callable[[], Awaitable[Workspace | None]]
+"""The integration workspace, ready for commands to be run in it; None where that can't be."""
+
+
+def strategy_of(run: Run, attempt: Attempt, *, trial: bool = False) -> Strategy:
+    """A person's word about this conflict comes before the run's rule. What somebody has brought together
+    isn't settled over their head."""
+    concatenate = run.settings.combine == "concatenate"
+    order = joining.order(run.plan.tasks) if concatenate and run.plan is not None else ()
+    by_person = attempt.settling in (OURS, THEIRS)
+    by_rule = None if attempt.settling or attempt.resolves else _RULES.get(run.settings.on_conflict)
+    favour = attempt.settling if by_person else by_rule
+    return Strategy(
+        favour=favour,  # type: ignore[arg-type]  # one of the two, or None
+        whole=by_person,
+        concatenate=concatenate,
+        order=order,
+        trial=trial,
+        work=attempt.resolves if by_person else None,
+    )
 
 
 class Integration:
     """One merge at a time. Everything here may be done again after a crash: it looks before it redoes."""
 
-    def __init__(self, run: Run, redact: Redact) -> None:
+    def __init__(self, run: Run, redact: Redact, vigil: Vigil, place: Place) -> None:
         self._run = run
+        self._vigil = vigil
         self._redact = redact
+        self._place = place
         self._merging = asyncio.Lock()
 
     async def take_in(self, workspaces: RunWorkspaces, task_id: str, number: int, tell: Tell) -> None:
-        """Tells `Checked`, and then `Integrated`, `Conflicted` or `Refused`."""
+        """Tells `Checked`, and then `Integrated`, `Conflicted` or `Refused`; or only `Tampered`. What
+        `@aggregation` wrote is recorded, and `Integrated` says so."""
         try:
-            await self._take_in(workspaces, task_id, number, tell)
+            if task_id == AGGREGATION:
+                await self._record_phase(workspaces, number, tell)
+            else:
+                await self._take_in(workspaces, task_id, number, tell)
         except BigtaskError as error:
             tell(o.Refused(task_id=task_id, attempt=number, reason=str(error)))
+
+    async def tidy(self, workspaces: RunWorkspaces) -> None:
+        """Take out a merge whose task was called off while it was being checked."""
+        try:
+            async with self._merging:
+                await self._end_trial(workspaces)
+        except BigtaskError as error:
+            log("WorkerManager").warning("a merge that was called off can't be taken out: %s", error)
+
+    async def _record_phase(self, workspaces: RunWorkspaces, number: int, tell: Tell) -> None:
+        """What is judged afterwards, and goes to the person, is what is committed."""
+        async with self._merging:
+            if self._run.integrating.get(AGGREGATION) != number:
+                return  # tasks run again: it looks at all of it once more
+            commit = await workspaces.commit(AGGREGATION, number, f"What {AGGREGATION} wrote\n")
+        evidence = Evidence(
+            files=tuple(change.path for change in commit.files),
+            insertions=commit.insertions,
+            deletions=commit.deletions,
+            commit=commit.commit,
+        )
+        tell(o.Integrated(task_id=AGGREGATION, attempt=number, evidence=evidence))
 
     async def _take_in(self, workspaces: RunWorkspaces, task_id: str, number: int, tell: Tell) -> None:
         who: dict[str, Any] = {"task_id": task_id, "attempt": number}
         record = self._run.tasks[task_id]
-        report = record.attempts[number - 1].report
-        assert report is not None
-        # First the commit: to acquire a workspace of an earlier holder puts what isn't committed aside.
-        commit = await workspaces.commit(task_id, number, f"{record.task.title}\n")
-        commands = runnable(self._run, record.task)
-        if commands:
-            results = await self.check(commands, await workspaces.acquire(task_id, number))
-            tell(o.Checked(**who, results=results))
-            red = next((result for result in results if not result.passed), None)
-            if red is not None:
-                tell(o.Refused(**who, reason=_why_red(red)))
+        attempt = record.attempts[number - 1]
+        held = await self._vigil.held(task_id, number, tell)
+        if held:
+            tell(o.Tampered(**who, changed=held))
+            return
+        one_side = attempt.settling in (OURS, THEIRS)
+        commit = Commit(commit=None)
+        if not one_side:
+            done = await self._recorded(workspaces, record, attempt, tell)
+            if isinstance(done, o.Refused):
+                tell(done)
                 return
+            commit = done
         async with self._merging:
+            red_before = await self._end_trial(workspaces)
             if self._run.integrating.get(task_id) != number:
                 return  # cancelled or skipped meanwhile: its branch stays, the merge is off
-            merged = await workspaces.merge(task_id, number, record.task.title)
-        if isinstance(merged, Conflicted):
-            tell(o.Conflicted(**who, files=tuple(file.path for file in merged.files)))
+            trial = bool(after_merge(self._run, task_id, alone=False))
+            strategy = strategy_of(self._run, attempt, trial=trial)
+            merged = await workspaces.merge(task_id, number, record.task.title, strategy)
+            if trial and isinstance(merged, Merged):
+                red_before = await self._end_trial(workspaces)
+                merged = await workspaces.merge(task_id, number, record.task.title, strategy)
+            if isinstance(merged, Conflicted):
+                tell(await self._conflicted(workspaces, record, attempt, merged))
+                return
+        if isinstance(merged, TakenOut):
+            tell(o.Refused(**who, reason=merged.reason, taken_out=merged.commit))
             return
-        files = tuple(change.path for change in commit.files)
-        evidence = Evidence(
-            files=files,
-            insertions=commit.insertions,
-            deletions=commit.deletions,
-            commit=commit.commit,
-            **claims(record.task, files=files, claimed=report.output_files),
+        if isinstance(merged, Merged) and (one_side or merged.settled or merged.joined):
+            # What came of it isn't what the branch says.
+            commit = await workspaces.brought_in(merged)
+        tell(o.Integrated(**who, evidence=_evidence(record, attempt, commit, merged, red_before)))
+
+    async def _recorded(
+        self, workspaces: RunWorkspaces, record: TaskRecord, attempt: Attempt, tell: Tell
+    ) -> Commit | o.Refused:
+        """The work on its branch, with its own checks green."""
+        task_id, number = record.task.id, attempt.number
+        resolves = attempt.resolves is not None or attempt.settling == DONE
+        # First the commit: to acquire a workspace of an earlier holder puts what isn't committed aside.
+        try:
+            message = f"{record.task.title}\n"
+            commit = await workspaces.commit(task_id, number, message, resolves=resolves)
+        except Conflict as error:
+            return o.Refused(task_id=task_id, attempt=number, reason=str(error), unresolved=True)
+        commands = runnable(self._run, record.task)
+        if commands:
+            results = await check(commands, await workspaces.acquire(task_id, number), self._redact)
+            tell(o.Checked(task_id=task_id, attempt=number, results=results))
+            red = next((result for result in results if not result.passed), None)
+            if red is not None:
+                reason = f"its check {_how_red(red)}"
+                return o.Refused(task_id=task_id, attempt=number, reason=reason, unresolved=resolves)
+        return commit
+
+    async def _conflicted(
+        self, workspaces: RunWorkspaces, record: TaskRecord, attempt: Attempt, conflict: Conflicted
+    ) -> o.Conflicted:
+        who: dict[str, Any] = {"task_id": record.task.id, "attempt": attempt.number}
+        if self._run.settings.on_conflict == RESOLVE and not attempt.settling:
+            files = workspaces.seen(conflict.files)
+            return o.Conflicted(**who, conflicts=tuple(InConflict(path=f.path, what=f.what) for f in files))
+        begun = await workspaces.begin_merge(record.task.id, attempt.number, strategy_of(self._run, attempt))
+        versions = await workspaces.show_versions(record.task.id, attempt.number, conflict)
+        return o.Conflicted(
+            **who,
+            conflicts=tuple(InConflict(path=legible(file.path), what=file.what) for file in begun.files),
+            others=begun.others,
+            places={"workspace": str(begun.workspace.path), "versions": str(versions)},
         )
-        tell(o.Integrated(**who, evidence=evidence))
 
-    async def check(
-        self, commands: Sequence[tuple[str, ...]], workspace: Workspace
-    ) -> tuple[CheckResult, ...]:
-        """Runs each command in the workspace; a program that isn't there is a check that failed."""
-        results = []
-        for command in commands:
-            try:
-                finished = await run(
-                    command,
-                    cwd=workspace.path,
-                    env=minimal_env({"TMPDIR": str(workspace.tmp)}),
-                    timeout_s=_CHECK_TIMEOUT_S,
-                    limit_bytes=_CHECK_OUTPUT,
-                )
-            except BigtaskError as error:
-                results.append(CheckResult(command=command, exit_status=127, output=str(error)))
-                continue
-            output = (finished.stdout + finished.stderr).decode(errors="replace")
-            status = None if finished.timed_out else finished.status
-            results.append(CheckResult(command=command, exit_status=status, output=self._redact(output)))
-        return tuple(results)
+    async def _end_trial(self, workspaces: RunWorkspaces) -> tuple[Command, ...]:
+        """Keep or take out the merge that isn't decided, if there is one: it may be an earlier holder's.
+
+        Returns the commands that are red, and were so without it.
+        """
+        trial = await workspaces.trial()
+        if trial is None:
+            return ()
+        if self._is_off(trial):
+            await workspaces.take_out(trial, _CALLED_OFF)
+            return ()
+        commands = after_merge(self._run, trial.task_id, alone=trial.alone)
+        place = await self._place() if commands else None
+        if place is None:
+            await workspaces.keep(trial)
+            return ()
+        await workspaces.clear_integration()
+        red = [each for each in await check(commands, place, self._redact) if not each.passed]
+        before: tuple[CheckResult, ...] = ()
+        if red:
+            await workspaces.clear_integration()
+            async with workspaces.looking_back(trial):
+                before = await check([each.command for each in red], place, self._redact)
+        was_green = {each.command for each in before if each.passed}
+        guilty = [each for each in red if each.command in was_green]
+        if self._is_off(trial):
+            await workspaces.take_out(trial, _CALLED_OFF)
+        elif guilty:
+            together = await workspaces.merged_since(trial.task_id, trial.n)
+            await workspaces.take_out(trial, self._why_out(trial, guilty[0], together))
+        else:
+            await workspaces.keep(trial)
+        return tuple(each.command for each in red if each.command not in was_green)
+
+    def _is_off(self, trial: Trial) -> bool:
+        return self._run.integrating.get(trial.task_id) != trial.n
+
+    def _why_out(self, trial: Trial, red: CheckResult, together: tuple[str, ...]) -> str:
+        """Names everybody who has to do with it."""
+        task_id = trial.task_id
+        whose = [id for id in wanted_by(self._run, red.command) if id not in (task_id, "template")]
+        if whose:
+            said = f"the check of {', '.join(whose)} was green before {task_id} was merged, and then "
+        else:
+            others = f" together with what was merged meanwhile ({', '.join(together)})" if together else ""
+            said = f"the check of {task_id} is green alone, and{others} "
+        branch = self._run.tasks[task_id].attempts[trial.n - 1].branch
+        kept = f" The work is kept on the branch {branch}." if branch else ""
+        return f"{said}{_how_red(red)}\nIts merge was taken out again.{kept}"
 
 
-def _why_red(result: CheckResult) -> str:
+def _evidence(
+    record: TaskRecord, attempt: Attempt, commit: Commit, merged: object, red_before: tuple[Command, ...]
+) -> Evidence:
+    report = attempt.report
+    assert report is not None
+    claimed = report.output_files
+    if attempt.resolves is not None:
+        # It answers for what it resolved, and the attempt before it for the rest.
+        earlier = record.attempts[attempt.resolves - 1].report
+        claimed = (*claimed, *(earlier.output_files if earlier is not None else ()))
+    files = tuple(change.path for change in commit.files)
+    told = claims(record.task, files=files, claimed=claimed)
+    somebody = attempt.resolves is not None or attempt.settling == DONE
+    one_side = attempt.settling in (OURS, THEIRS)
+    return Evidence(
+        files=files,
+        insertions=commit.insertions,
+        deletions=commit.deletions,
+        commit=commit.commit,
+        claimed_unchanged=told["claimed_unchanged"],
+        changed_unclaimed=told["changed_unclaimed"],
+        outside_scope=told["outside_scope"],
+        settled=merged.settled if isinstance(merged, Merged) else (),
+        side=merged.side if isinstance(merged, Merged) else "",
+        joined=merged.joined if isinstance(merged, Merged) else (),
+        resolved=tuple(one.path for one in record.conflicts) if somebody and not one_side else (),
+        red_before=red_before,
+    )
+
+
+def _how_red(result: CheckResult) -> str:
     ended = "didn't end in time" if result.exit_status is None else f"ended with {result.exit_status}"
     last = "\n".join(result.output.strip().splitlines()[-_SHOWN_LINES:])
-    return f"its check `{' '.join(result.command)}` {ended}" + (f":\n{last}" if last else "")
-
-
-def describe(result: ResultDiff, checks: Sequence[CheckResult]) -> str:
-    """What the merged whole is, for the phases that judge it: bigtask's own checks, then every file."""
-    lines = [
-        f"check `{' '.join(check.command)}`: "
-        + ("passed" if check.passed else _why_red(check).partition("` ")[2])
-        for check in checks
-    ]
-    lines += [
-        f"{file.status} {file.path} +{file.insertions} -{file.deletions}"
-        for file in result.files[:_MOST_FILES]
-    ]
-    if len(result.files) > _MOST_FILES:
-        lines.append(f"and {len(result.files) - _MOST_FILES} files more")
-    return "\n".join(lines)
+    return f"`{shlex.join(result.command)}` {ended}" + (f":\n{last}" if last else "")

@@ -17,6 +17,8 @@ from bigtask.core.events import Event, Merged
 from bigtask.core.run import Run
 from bigtask.errors import Conflict
 from bigtask.host.holder import Holder
+from bigtask.workspaces.changes import FileChange
+from bigtask.workspaces.forecast import Forecast
 from bigtask.workspaces.run_workspaces import RunWorkspaces
 
 
@@ -45,9 +47,15 @@ class RunLink(Protocol):
     async def merge(self, *, by: str = "") -> dict[str, Any]:
         """To repeat it changes nothing, and says `already`."""
 
+    async def foresee_merge(self) -> Forecast:
+        """What `merge` would do now, also of a run that hasn't ended. Changes nothing."""
+
     async def undo_merge(self, *, by: str = "") -> dict[str, Any]: ...
 
     async def diff(self, task_id: str | None = None) -> str: ...
+
+    async def changes(self, task_id: str | None = None) -> tuple[FileChange, ...]:
+        """The files that `diff` is about, all of them."""
 
 
 class LocalLink:
@@ -79,6 +87,9 @@ class LocalLink:
             await self.holder.record(Merged(commit=applied.commit, files=files, by=by))
         return {"commit": applied.commit, "files": list(files), "already": applied.already}
 
+    async def foresee_merge(self) -> Forecast:
+        return await self._workspaces.foresee_apply()
+
     async def undo_merge(self, *, by: str = "") -> dict[str, Any]:
         undone = await self._workspaces.undo_apply()
         files = tuple(change.path for change in undone.files)
@@ -87,6 +98,9 @@ class LocalLink:
 
     async def diff(self, task_id: str | None = None) -> str:
         return (await self._workspaces.diff(task_id)).decode(errors="replace")
+
+    async def changes(self, task_id: str | None = None) -> tuple[FileChange, ...]:
+        return await self._workspaces.changes(task_id)
 
     @property
     def _workspaces(self) -> RunWorkspaces:

@@ -1,8 +1,9 @@
 """The socket of a run: how other processes reach its holder.
 
 Each line is a JSON object. A request is `{"verb": …}`: a command of `bigtask.core.commands` by its verb, or
-one of `follow`, `say`, `pauseTask`, `merge`, `undoMerge`, `diff`. The answer is `{"ok": …}` or
-`{"error": name, "message": …}`; `follow` is answered by `{"seq", "at", "type", "data"}` for each event.
+one of `follow`, `say`, `pauseTask`, `merge`, `foreseeMerge`, `undoMerge`, `diff`, `changes`. The answer
+is `{"ok": …}` or `{"error": name, "message": …}`; `follow` is answered by `{"seq", "at", "type", "data"}` for
+each event.
 
 An answer can get lost when the connection is cut or the holder dies, and then nobody knows what was done.
 So commands go with an `id`, which is recorded in one piece with what the command led to: asked again under
@@ -27,6 +28,8 @@ from bigtask.core.events import Event, decode, encode
 from bigtask.errors import BigtaskError, HolderGone, InvalidInput, RunBusy
 from bigtask.host.holder import Holder
 from bigtask.host.link import LocalLink, named
+from bigtask.workspaces.changes import FileChange
+from bigtask.workspaces.forecast import Forecast
 
 _LONGEST_LINE = 8 * 1024 * 1024
 _PATH_LIMIT = 100
@@ -94,10 +97,14 @@ async def _handle(link: LocalLink, request: dict[str, Any], line: bytes) -> Any:
             return await link.pause_task(task_id)
         case {"verb": "merge"}:
             return await link.merge(by=str(request.get("by", "")))
+        case {"verb": "foreseeMerge"}:
+            return msgspec.to_builtins(await link.foresee_merge())
         case {"verb": "undoMerge"}:
             return await link.undo_merge(by=str(request.get("by", "")))
         case {"verb": "diff"}:
             return await link.diff(request.get("taskId"))
+        case {"verb": "changes"}:
+            return msgspec.to_builtins(await link.changes(request.get("taskId")))
         case _:
             try:
                 command = _COMMAND.decode(line)
@@ -202,6 +209,13 @@ class SocketLink:
 
     async def diff(self, task_id: str | None = None) -> str:
         return str(await self._request({"verb": "diff", "taskId": task_id}))
+
+    async def foresee_merge(self) -> Forecast:
+        return msgspec.convert(await self._request({"verb": "foreseeMerge"}), Forecast)
+
+    async def changes(self, task_id: str | None = None) -> tuple[FileChange, ...]:
+        found = await self._request({"verb": "changes", "taskId": task_id})
+        return msgspec.convert(found, tuple[FileChange, ...])
 
 
 _ERRORS: dict[str, type[BigtaskError]] = {

@@ -55,7 +55,7 @@ class Application:
         return await self._apply_to_branch(base, result)
 
     async def undo(self) -> Applied:
-        record = self._record()
+        record = self.record()
         if record is None or record.state == "undone":
             raise NotFound("no result of this run is applied: there is nothing to undo")
         if record.branch is None:
@@ -66,7 +66,7 @@ class Application:
         return Applied(commit=record.old or None if record.branch else None, files=files)
 
     async def _apply_to_folder(self, base: str, result: str) -> Applied:
-        record = self._record()
+        record = self.record()
         if record and record.state == "done" and record.new == result:
             return Applied(commit=None, files=(), already=True)
         # A second result, after a run that went on, starts from what the first one left.
@@ -86,14 +86,14 @@ class Application:
 
     async def _apply_to_branch(self, base: str, result: str) -> Applied:
         seen = await state(self.git, every_file=False)
-        record = self._record()
+        record = self.record()
         if base == result:
             return Applied(commit=None, files=())
         if seen.head and await self.git.is_ancestor(result, seen.head):
             if record and record.state == "begun":
                 self._write(msgspec.structs.replace(record, state="done"))
             return Applied(commit=seen.head, files=(), already=True)
-        branch = self._may_be_touched(seen)
+        branch = self.may_be_touched(seen)
         half_done = (
             record and record.state == "begun" and (record.old, record.branch) == (seen.head or "", branch)
         )
@@ -118,13 +118,13 @@ class Application:
 
     async def _undo_branch(self, record: _Record) -> tuple[FileChange, ...]:
         seen = await state(self.git, every_file=False)
-        if (seen.head or "", seen.branch) == (record.old, record.branch) and not _tracked_changes(seen):
+        if (seen.head or "", seen.branch) == (record.old, record.branch) and not tracked_changes(seen):
             return ()
         if seen.branch != record.branch or seen.head != record.new:
             raise Conflict(
                 f"{record.branch} isn't where the merge left it: revert {record.new[:12]} yourself"
             )
-        self._may_be_touched(seen)
+        self.may_be_touched(seen)
         _refuse_changes(seen)
         files = await difference(self.git, record.new, record.old or await self.git.empty_tree())
         if record.old:
@@ -156,7 +156,8 @@ class Application:
     async def _move(self, old: str, new: str) -> tuple[FileChange, ...]:
         return seen_from(self.source.prefix, await move(self.git, old, new))
 
-    def _may_be_touched(self, seen: State) -> str:
+    def may_be_touched(self, seen: State) -> str:
+        """The branch that is checked out. Raises Conflict where none is, or something is in progress."""
         if seen.branch is None:
             raise Conflict("no branch is checked out: check the one out that shall get the result")
         for name, what in _IN_PROGRESS.items():
@@ -166,7 +167,8 @@ class Application:
                 )
         return seen.branch
 
-    def _record(self) -> _Record | None:
+    def record(self) -> _Record | None:
+        """What was done last; None where nothing was."""
         try:
             return msgspec.json.decode((self.home / "applied.json").read_bytes(), type=_Record)
         except FileNotFoundError:
@@ -187,11 +189,12 @@ class Application:
         unfinished.replace(self.home / "applied.json")
 
 
-def _tracked_changes(seen: State) -> list[str]:
+def tracked_changes(seen: State) -> list[str]:
+    """Paths of what isn't committed, but for files that git doesn't know."""
     return [path for status, path in seen.dirty if status != "untracked"]
 
 
 def _refuse_changes(seen: State) -> None:
-    changed = _tracked_changes(seen)
+    changed = tracked_changes(seen)
     if changed:
         raise Conflict(f"{named(changed)} aren't committed: commit or stash them, then try again")

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bigtask.errors import Conflict
-from bigtask.workspaces.changes import Change, Side
+from bigtask.workspaces.changes import Change, Side, legible
 from bigtask.workspaces.git import Git
 from bigtask.workspaces.staging import difference
 
@@ -27,6 +27,18 @@ async def move(git: Git, old: str, new: str) -> tuple[Change, ...]:
     Raises `Conflict`, before anything is touched, that names files which are neither as in `old` nor as in
     `new`, or that stand where a new one belongs.
     """
+    changes, moved, blocked = await look_ahead(git, old, new)
+    if blocked:
+        raise Conflict(f"{named(blocked)} changed since, or would be overwritten: move or commit that first")
+    if moved:
+        await git.call("update-index", "-z", "--index-info", input=b"".join(map(_index_entry, moved)))
+    await git.call("read-tree", "-m", "-u", old, new)
+    return changes
+
+
+async def look_ahead(git: Git, old: str, new: str) -> tuple[tuple[Change, ...], list[Change], list[str]]:
+    """The changes of the move, those of them that are made already, and the paths that stand in its way.
+    Touches nothing but git's knowledge, in the index, of which files are unchanged."""
     assert git.work_tree is not None
     changes = await difference(git, old, new)
     # A file that was only touched isn't a changed one.
@@ -35,7 +47,8 @@ async def move(git: Git, old: str, new: str) -> tuple[Change, ...]:
     edited |= _paths(
         (await git.call("diff-index", "-z", "--cached", "--name-only", "--no-renames", old)).stdout
     )
-    moved, blocked = [], []
+    moved: list[Change] = []
+    blocked: list[str] = []
     for change in changes:
         if change.path not in edited and change.old is not None:
             blocked += _blocked_parents(git.work_tree, change, changes)
@@ -45,17 +58,12 @@ async def move(git: Git, old: str, new: str) -> tuple[Change, ...]:
             blocked += _blocked_parents(git.work_tree, change, changes)
         else:
             blocked.append(change.path)
-    if blocked:
-        raise Conflict(f"{named(blocked)} changed since, or would be overwritten: move or commit that first")
-    if moved:
-        await git.call("update-index", "-z", "--index-info", input=b"".join(map(_index_entry, moved)))
-    await git.call("read-tree", "-m", "-u", old, new)
-    return changes
+    return changes, moved, blocked
 
 
 def named(paths: Iterable[str]) -> str:
     """The first few of the paths, for a sentence."""
-    listed = sorted(set(paths))
+    listed = sorted({legible(path) for path in paths})
     more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
     return ", ".join(listed[:_NAMED]) + more
 

@@ -10,25 +10,40 @@ import asyncio
 import os
 import posixpath
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bigtask.errors import GitError, InvalidInput, NotFound
-from bigtask.workspaces import names
+from msgspec import structs
+
+from bigtask.errors import Conflict, GitError, InvalidInput, NotFound
+from bigtask.workspaces import merging_begun, merging_versions, names, prepared
 from bigtask.workspaces.applying import Application
-from bigtask.workspaces.changes import read_merge, seen_from
+from bigtask.workspaces.changes import ConflictedFile, FileChange, seen_from
+from bigtask.workspaces.consent import Consent
+from bigtask.workspaces.forecast import Forecast, foresee
 from bigtask.workspaces.git import NOTHING, Git, outside
+from bigtask.workspaces.including import Rules, chosen, copy, require_small, tracked
+from bigtask.workspaces.integrity import Integrity
+from bigtask.workspaces.merging import Labels, Merge, Rule, merged
+from bigtask.workspaces.merging_queue import MergeQueue
 from bigtask.workspaces.moving import named
+from bigtask.workspaces.ports import PortBlocks
 from bigtask.workspaces.source import Source
 from bigtask.workspaces.staging import difference, stage, state
 from bigtask.workspaces.values import (
     Applied,
+    Begun,
     Commit,
     Conflicted,
     Leftover,
     Merged,
     Nothing,
     ResultDiff,
+    Strategy,
+    TakenOut,
+    Trial,
     Workspace,
 )
 from bigtask.workspaces.worktree import Rescue, Worktree
@@ -44,7 +59,7 @@ class RunWorkspaces:
     raise `NotFound`. All of them raise `GitError` where git says no.
     """
 
-    def __init__(self, run_id: str, source: Source, home: Path) -> None:
+    def __init__(self, run_id: str, source: Source, home: Path, *, ports: PortBlocks | None = None) -> None:
         self._run_id = run_id
         self._source = source
         self._home = home.resolve()
@@ -53,22 +68,33 @@ class RunWorkspaces:
                 f"{home} lies inside the project: choose a folder for runs outside of {source.root}"
             )
         self._main = names.integration_branch(run_id)
+        self._ports = ports
         if source.kind == "git":
             assert source.git_dir is not None
             assert source.common_dir is not None
             self._common_dir = source.common_dir
-            self._repository = Git(git_dir=source.git_dir, work_tree=source.root, settings=source.settings)
+            self._repository = source.git
             self._files = self._repository
         else:
             self._common_dir = self._home / "shadow.git"
             # The folder's index is for the folder alone: a worktree would be made into it.
-            self._repository = Git(git_dir=self._common_dir, settings=source.settings)
+            guard = Consent(self._common_dir, frozenset()).require
+            self._repository = Git(git_dir=self._common_dir, settings=source.settings, guard=guard)
             self._files = replace(self._repository, work_tree=source.root, index=self._home / "folder.index")
+        self.integrity = Integrity(
+            run_id=run_id, repository=self._repository, common_dir=self._common_dir, home=self._home
+        )
         self._integration: Workspace | None = None
         self._held: dict[tuple[str, int], Workspace] = {}
+        self._queue = MergeQueue(run_id=run_id, git=self._repository)
         # Two of git's own additions at once are slower than one after the other, and race for locks.
         self._adding = asyncio.Lock()
         self._merging = asyncio.Lock()
+
+    @property
+    def repository(self) -> Git:
+        """What the run's branches are in: the person's, or that of a folder's shadow."""
+        return self._repository
 
     @property
     def integration(self) -> Workspace:
@@ -127,10 +153,12 @@ class RunWorkspaces:
             if (task_id, n) in self._held:
                 return self._held[task_id, n]
             main, own = names.ref(self._main), names.ref(branch)
-            refs = await self._repository.refs(main, own, start_ref)
+            trial = names.trial_ref(self._run_id)
+            refs = await self._repository.refs(main, own, start_ref, trial)
             begin = refs.get(start_ref)
             if begin is None:
-                begin = await self._repository.commit(start) if start else refs.get(main)
+                # What is on trial may be taken out again: nobody builds on it yet.
+                begin = await self._repository.commit(start) if start else refs.get(trial, refs.get(main))
                 if begin is None:
                     raise NotFound(
                         f"{start or self._main} is no commit of this repository: prepare the run first"
@@ -149,15 +177,42 @@ class RunWorkspaces:
             self._held[task_id, n] = self._workspace(tree, task_id, n, begin)
             return self._held[task_id, n]
 
+    async def include(self, task_id: str, n: int, rules: Rules) -> tuple[str, ...]:
+        """Copy what the rules name, and git ignores, into the attempt's worktree, once; `task_id` may be
+        `main`. Returns the paths that weren't copied because a link leads out of the project, or something is
+        in the way. Raises InvalidInput where it would be too much."""
+        main = task_id == names.INTEGRATION
+        branch = self._main if main else names.attempt_branch(self._run_id, task_id, n)
+        tree = self._worktree(task_id, n, branch)
+        self._require(tree)
+        known = prepared.of(self._home, tree.path)
+        if known.copied:
+            return ()
+        root = self._source.root
+        paths = await chosen(self._files, rules)
+        require_small(root, paths, place=rules.place)
+        if paths:
+            # What the branch has of its own comes with it.
+            recorded = await tracked(tree.git)
+            known = structs.replace(known, files=tuple(path for path in paths if path not in recorded))
+            # First: whoever finds half of them after a crash knows that they aren't anybody's work.
+            prepared.keep(self._home, tree.path, known)
+        left_out = await asyncio.to_thread(copy, root, tree.path, known.files) if known.files else ()
+        prepared.keep(self._home, tree.path, structs.replace(known, copied=True))
+        return left_out
+
     def present(self, task_id: str, n: int) -> bool:
         """Whether the attempt has a worktree."""
         return (self._home / "workspaces" / names.folder(self._run_id, task_id, n)).exists()
 
-    async def commit(self, task_id: str, n: int, message: str) -> Commit:
+    async def commit(self, task_id: str, n: int, message: str, *, resolves: bool = False) -> Commit:
         """Record what an attempt wrote on its branch, and tell the whole of its work.
 
         Its own commits count, wherever it made them; repositories that it cloned into the workspace don't.
-        A reserved task (`@aggregation`) is recorded on the integration branch.
+        `@aggregation` is recorded on the integration branch.
+
+        Where a merge is begun in the workspace (`begin_merge`), what lies there is recorded only for one who
+        `resolves` it, as that merge; raises `Conflict` while files hold conflict markers.
         """
         reserved = task_id.startswith("@")
         branch = self._main if reserved else names.attempt_branch(self._run_id, task_id, n)
@@ -167,49 +222,219 @@ class RunWorkspaces:
         self._require(tree)
         tree.free_index()
         git, own = tree.git, names.ref(branch)
-        start_ref = own if reserved else names.start_ref(self._run_id, task_id, n)
-        refs = await git.refs(own, start_ref)
-        start = refs[start_ref]
+        start_ref = (
+            names.phase_ref(self._run_id, n) if reserved else names.start_ref(self._run_id, task_id, n)
+        )
+        refs = await git.refs(own, start_ref, *(() if reserved else self._merge_refs(task_id, n)))
+        start = refs.get(start_ref, refs[own]) if reserved else refs[start_ref]
+        onto, work = (None, None) if reserved else map(refs.get, self._merge_refs(task_id, n))
+        if onto is not None and work is not None and not resolves:
+            # It was recorded before the merge was begun.
+            return await self._told(git, start, work)
+        seen = await tree.seen(start=start)
+        if tree.private:
+            # What the agent committed may have been cleared of them.
+            refs |= await git.refs(own)
         tip = refs.get(own, start)
-        seen = await state(git)
         content = await stage(git, tuple(path for _, path in seen.dirty))
         strayed = seen.head is not None and seen.head != tip and not await git.is_ancestor(seen.head, tip)
-        if strayed or content != await git.word("rev-parse", "--verify", f"{tip}^{{tree}}"):
+        unmerged = onto is not None and not await git.is_ancestor(onto, tip)
+        if onto is not None and work is not None:
+            left = await merging_begun.still_marked(git, content, onto=onto, work=work)
+            if left:
+                raise Conflict(
+                    f"{named(left)} still {'holds' if len(left) == 1 else 'hold'} conflict markers: "
+                    "choose what stays, and take the markers out"
+                )
+        if strayed or unmerged or content != await git.word("rev-parse", "--verify", f"{tip}^{{tree}}"):
             parents = [tip, *([seen.head] if strayed and seen.head else [])]
+            parents += [onto] if unmerged and onto is not None else []
             made = await git.write_commit(content, parents, message)
             await git.move_ref(own, to=made, of=refs.get(own, NOTHING), why="bigtask: commit")
             tip = made
         if seen.branch != branch:
             await git.call("symbolic-ref", "HEAD", own)
+        if onto is not None:
+            merging_begun.forget(git)
+        return await self._told(git, onto or start, tip)
+
+    async def _told(self, git: Git, start: str, tip: str) -> Commit:
         changes = await difference(git, start, tip)
         return Commit(commit=tip if tip != start else None, files=seen_from(self._source.prefix, changes))
 
-    async def merge(self, task_id: str, n: int, title: str) -> Merged | Conflicted | Nothing:
-        """Bring an attempt's branch into the integration branch and its worktree, one merge at a time."""
-        branch = names.attempt_branch(self._run_id, task_id, n)
+    async def merge(
+        self, task_id: str, n: int, title: str, strategy: Strategy | None = None
+    ) -> Merged | TakenOut | Conflicted | Nothing:
+        """Bring an attempt's branch into the integration branch and its worktree, one merge at a time. What
+        was done for it before is found, not done again."""
+        strategy = strategy or Strategy()
         async with self._merging:
-            main, own = names.ref(self._main), names.ref(branch)
-            refs = await self._repository.refs(main, own)
-            if len(refs) != 2:
-                raise NotFound(
-                    f"{branch} or {self._main} doesn't exist: acquire a workspace and commit first"
-                )
-            ours, theirs = refs[main], refs[own]
+            ours, theirs = await self._sides(task_id, n, strategy)
             if await self._repository.is_ancestor(theirs, ours):
-                return await self._earlier_merge(theirs, ours)
-            printed = await self._repository.call(
-                "merge-tree", "--write-tree", "-z", "--no-messages", ours, theirs, statuses=(0, 1)
-            )
-            tree, files = read_merge(printed.stdout)
-            if printed.status == 1:
-                common = await self._repository.call("merge-base", ours, theirs, statuses=(0, 1))
+                return await self._queue.earlier(theirs, ours)
+            merge = await self._merge(task_id, n, ours, theirs, strategy)
+            if merge.undecided:
+                common = await self._repository.call("merge-base", "--", ours, theirs, statuses=(0, 1))
                 base = common.stdout.decode().strip() or None
-                return Conflicted(files=files, base=base, ours=ours, theirs=theirs)
-            message = f"{title}\n\nBigtask-Task: {task_id}\nBigtask-Attempt: {n}\n"
-            made = await self._repository.write_commit(tree, [ours, theirs], message)
-            await self._repository.move_ref(main, to=made, of=ours, why=f"bigtask: merge {task_id}/{n}")
-            await self._follow(self._worktree(names.INTEGRATION, 1, self._main), ours, made)
-            return Merged(commit=made)
+                return Conflicted(files=merge.undecided, base=base, ours=ours, theirs=theirs)
+            done = await self._queue.bring_in(task_id, n, title, merge, ours, theirs, strategy)
+            await self._follow(self._worktree(names.INTEGRATION, 1, self._main), ours, done.commit)
+            return done
+
+    async def begin_merge(
+        self, task_id: str, n: int, strategy: Strategy | None = None, *, work: int | None = None
+    ) -> Begun:
+        """Begin to merge what is merged by now into the attempt's work, in its workspace, where somebody
+        brings it to its end; `commit` records that. The work is the attempt's own, or that of the earlier
+        attempt `work`, on whose branch it goes on. A merge that is begun already stays as somebody has left
+        it.
+        """
+        strategy = strategy or Strategy()
+        own = names.ref(names.attempt_branch(self._run_id, task_id, n))
+        onto_ref, work_ref = self._merge_refs(task_id, n)
+        async with self._merging:
+            refs = await self._repository.refs(own, names.ref(self._main), onto_ref, work_ref)
+            onto, tip = refs.get(onto_ref), refs.get(own)
+            if tip is None:
+                tip = await self._tip(task_id, work or n)
+            if onto is None or (work is None and await self._repository.is_ancestor(onto, tip)):
+                onto = refs[names.ref(self._main)]
+                moves = [f"update {onto_ref} {onto}", f"update {work_ref} {tip}"]
+                await self._repository.call("update-ref", "--stdin", input=("\n".join(moves) + "\n").encode())
+                refs[work_ref] = tip
+            begun = refs[work_ref]
+            tree = self._worktree(task_id, n, own.removeprefix("refs/heads/"))
+            lies_there = tree.exists and tree.sound and merging_begun.is_begun(tree.git, onto)
+            if not lies_there:
+                workspace = await self.acquire(task_id, n, begun)
+            elif (task_id, n) not in self._held:
+                workspace = self._held[task_id, n] = self._workspace(tree, task_id, n, begun)
+            else:
+                workspace = self._held[task_id, n]
+            merge = await self._merge(task_id, n, onto, begun, strategy)
+            if not lies_there:
+                await merging_begun.begin(tree.git, onto=onto, work=begun, merge=merge)
+            return await self._describe(workspace, merge, onto, begun)
+
+    async def show_versions(self, task_id: str, n: int, conflict: Conflicted) -> Path:
+        """Write the three versions of each file in conflict into a folder beside the workspaces."""
+        folder = self._home / "conflicts" / f"{task_id}.{n}"
+        await merging_versions.write(self._repository, folder, conflict.files)
+        return folder
+
+    def seen(self, files: tuple[ConflictedFile, ...]) -> tuple[ConflictedFile, ...]:
+        """The same, for those who work below the top of the repository."""
+        prefix = self._source.prefix
+        if not prefix:
+            return files
+        return tuple(replace(file, path=posixpath.relpath(file.path, prefix)) for file in files)
+
+    async def brought_in(self, merged: Merged) -> Commit:
+        """What the merge changed in the integration branch."""
+        return await self._told(self._repository, f"{merged.commit}^", merged.commit)
+
+    async def trial(self) -> Trial | None:
+        """The merge that isn't kept yet: of this process, or of one that ended while it was being checked."""
+        return await self._queue.trial() if self._common_dir.exists() else None
+
+    async def keep(self, trial: Trial) -> None:
+        async with self._merging:
+            await self._queue.keep(trial)
+
+    async def take_out(self, trial: Trial, reason: str) -> TakenOut:
+        """Put the integration branch back to what it was before the merge, by a new commit."""
+        async with self._merging:
+            out = await self._queue.take_out(trial, reason)
+            tree = self._worktree(names.INTEGRATION, 1, self._main)
+            if tree.sound:
+                await self._follow(tree, trial.commit, out.commit)
+            return out
+
+    @asynccontextmanager
+    async def looking_back(self, trial: Trial) -> AsyncIterator[None]:
+        """Meanwhile the files of the integration workspace are those from before the merge."""
+        tree = self._worktree(names.INTEGRATION, 1, self._main)
+        await self._follow(tree, trial.commit, trial.before)
+        try:
+            yield
+        finally:
+            await self._follow(tree, trial.before, trial.commit)
+
+    async def merged_since(self, task_id: str, n: int) -> tuple[str, ...]:
+        """The ids of the other tasks whose work came in since the attempt began, the oldest first."""
+        start = names.start_ref(self._run_id, task_id, n)
+        main = names.ref(self._main)
+        refs = await self._repository.refs(start, main)
+        found = await self._queue.merged_since(refs[start], refs[main])
+        return tuple(dict.fromkeys(task for task, _, _ in found if task != task_id))
+
+    async def begin_phase(self, n: int) -> None:
+        """`@aggregation` is about to write in the integration workspace, by its attempt `n`: what somebody
+        else has left there goes to a rescue ref, and its work counts from here on."""
+        ref, main = names.phase_ref(self._run_id, n), names.ref(self._main)
+        async with self._merging:
+            refs = await self._repository.refs(ref, main)
+            if ref not in refs:
+                await self._force_back(self._worktree(names.INTEGRATION, 1, self._main))
+                await self._repository.move_ref(ref, to=refs[main], of=NOTHING, why="bigtask: phase")
+
+    async def _sides(self, task_id: str, n: int, strategy: Strategy) -> tuple[str, str]:
+        """The tips of the integration branch and of the work that is merged into it."""
+        main = names.ref(self._main)
+        refs = await self._repository.refs(main)
+        if main not in refs:
+            raise NotFound(f"{self._main} doesn't exist: prepare the run first")
+        if strategy.favour is not None and strategy.whole:
+            # A person's word about the work as it was, whatever somebody has tried since.
+            _, work_ref = self._merge_refs(task_id, n)
+            found = await self._repository.refs(work_ref)
+            if work_ref in found:
+                return refs[main], found[work_ref]
+        return refs[main], await self._tip(task_id, strategy.work or n)
+
+    async def _tip(self, task_id: str, n: int) -> str:
+        branch = names.attempt_branch(self._run_id, task_id, n)
+        refs = await self._repository.refs(names.ref(branch))
+        if not refs:
+            raise NotFound(f"{branch} doesn't exist: acquire a workspace and commit first")
+        return refs[names.ref(branch)]
+
+    async def _merge(self, task_id: str, n: int, ours: str, theirs: str, strategy: Strategy) -> Merge:
+        join = None
+        if strategy.concatenate:
+            join = await self._queue.join_of(task_id, strategy.work or n, ours, theirs, strategy.order)
+        rule = Rule(favour=strategy.favour, whole=strategy.whole, join=join)
+        labels = Labels(theirs=f"{task_id}, attempt {strategy.work or n}")
+        return await merged(self._repository, ours, theirs, rule, labels)
+
+    async def _describe(self, workspace: Workspace, merge: Merge, onto: str, work: str) -> Begun:
+        paths = [file.path for file in merge.undecided]
+        common = await self._repository.call("merge-base", "--", onto, work, statuses=(0, 1))
+        base = common.stdout.decode().strip() or await self._repository.empty_tree()
+        others = await self._queue.merged_since(base, onto) if await self._repository.commit(base) else ()
+        touching = [task for task, _, tip in others if await self._touches(base, tip, paths)]
+        return Begun(
+            workspace=workspace,
+            files=self.seen(merge.undecided),
+            ours=await self._patch(base, onto, paths),
+            theirs=await self._patch(base, work, paths),
+            others=tuple(dict.fromkeys(touching)),
+        )
+
+    async def _touches(self, old: str, new: str, paths: list[str]) -> bool:
+        arguments = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", old, new, "--", *paths)
+        return bool((await self._repository.call(*arguments)).stdout)
+
+    async def _patch(self, old: str, new: str, paths: list[str]) -> str:
+        if not paths:
+            return ""
+        arguments = ("diff-tree", "-r", "-p", "--no-color", "--no-renames", old, new, "--", *paths)
+        printed = await self._repository.peek(*arguments, limit_bytes=2 * _PATCH_BYTES)
+        return printed.stdout.decode(errors="replace")
+
+    def _merge_refs(self, task_id: str, n: int) -> tuple[str, str]:
+        """What the work is merged with in its workspace, and the work."""
+        return names.onto_ref(self._run_id, task_id, n), names.work_ref(self._run_id, task_id, n)
 
     async def release(self, task_id: str, n: int) -> Rescue | None:
         """Give an attempt's worktree up; its branch stays. Uncommitted work goes to the rescue ref.
@@ -224,9 +449,11 @@ class RunWorkspaces:
                 if tree.sound:
                     refs = await self._repository.refs(names.start_ref(self._run_id, task_id, n))
                     start = next(iter(refs.values()), self._main)
+                    if await merging_begun.is_untouched(tree.git):
+                        await tree.git.call("reset", "-q", "--hard", "--no-recurse-submodules")
                     rescued = await tree.rescue(names.rescue_ref(self._run_id, task_id, n), start=start)
                 await tree.remove()
-        shutil.rmtree(self._tmp(task_id, n), ignore_errors=True)
+        self._forget(task_id, n)
         return rescued
 
     async def result(self) -> ResultDiff:
@@ -247,6 +474,19 @@ class RunWorkspaces:
             return printed.stdout
         return printed.stdout[:_PATCH_BYTES] + b"\n[the patch is longer than this]\n"
 
+    async def changes(self, task_id: str | None = None) -> tuple[FileChange, ...]:
+        """The files that `diff` is about, all of them."""
+        base, head = await self._ends() if task_id is None else await self._last_attempt(task_id)
+        return seen_from(self._source.prefix, await difference(self._repository, base, head))
+
+    async def clear_integration(self) -> Rescue | None:
+        """Bring the integration worktree to what is committed on its branch, so that nothing that a session
+        left lying in it counts as the result. Ignored files stay, the others go to a rescue ref."""
+        tree = self._worktree(names.INTEGRATION, 1, self._main)
+        self._require(tree)
+        async with self._merging:
+            return await self._force_back(tree)
+
     async def apply_result(self) -> Applied:
         """Bring the result into the person's branch, or into the folder. To repeat it changes nothing.
 
@@ -255,6 +495,11 @@ class RunWorkspaces:
         base, head = await self._ends()
         async with self._merging:
             return await self._application().apply(base, head)
+
+    async def foresee_apply(self) -> Forecast:
+        """What `apply_result` would do now. Changes nothing."""
+        base, head = await self._ends()
+        return await foresee(self._application(), base, head)
 
     async def undo_apply(self) -> Applied:
         """Take the result out again. Raises `Conflict` if something changed since, `NotFound` without one."""
@@ -294,6 +539,7 @@ class RunWorkspaces:
             if tree.sound:
                 await self._force_back(tree)
             await tree.remove()
+            self._forget(names.INTEGRATION, 1)
 
     async def _base(self, base: str | None, *, include_changes: bool) -> str:
         repository, head = self._repository, self._source.head
@@ -368,26 +614,23 @@ class RunWorkspaces:
         except GitError:
             await self._force_back(tree)
 
-    async def _force_back(self, tree: Worktree) -> None:
+    async def _force_back(self, tree: Worktree) -> Rescue | None:
         """Somebody left changes where the branch has other ones: keep them, and follow the branch."""
         prefix = names.rescue_ref(self._run_id, names.INTEGRATION, 1).rpartition("/")[0]
         n = 1 + len(await self._repository.refs(prefix))
-        await tree.rescue(names.rescue_ref(self._run_id, names.INTEGRATION, n), start="HEAD")
-
-    async def _earlier_merge(self, theirs: str, ours: str) -> Merged | Nothing:
-        printed = await self._repository.word("rev-list", "--merges", "--parents", f"{theirs}..{ours}", "--")
-        for line in printed.splitlines():
-            commit, _first, *others = line.split(" ")
-            if theirs in others:
-                return Merged(commit=commit)
-        return Nothing()
+        return await tree.rescue(names.rescue_ref(self._run_id, names.INTEGRATION, n), start="HEAD")
 
     async def _ends(self) -> tuple[str, str]:
-        base, main = names.base_ref(self._run_id), names.ref(self._main)
-        refs = await self._repository.refs(base, main)
-        if len(refs) != 2:
+        base, main, trial = (
+            names.base_ref(self._run_id),
+            names.ref(self._main),
+            names.trial_ref(self._run_id),
+        )
+        refs = await self._repository.refs(base, main, trial)
+        if base not in refs or main not in refs:
             raise NotFound(f"the run {self._run_id} has no branch here: prepare it first")
-        return refs[base], refs[main]
+        # A run may end while a merge is on trial: that one isn't part of the result.
+        return refs[base], refs.get(trial, refs[main])
 
     async def _last_attempt(self, task_id: str) -> tuple[str, str]:
         first = names.ref(names.attempt_branch(self._run_id, task_id, 1))
@@ -395,8 +638,11 @@ class RunWorkspaces:
         if not refs:
             raise NotFound(f"the task {task_id} has no attempt yet: wait for it to start")
         last = max(refs, key=lambda name: int(posixpath.basename(name)))
-        start = names.start_ref(self._run_id, task_id, int(posixpath.basename(last)))
-        return (await self._repository.refs(start))[start], refs[last]
+        n = int(posixpath.basename(last))
+        start, onto = names.start_ref(self._run_id, task_id, n), names.onto_ref(self._run_id, task_id, n)
+        found = await self._repository.refs(start, onto)
+        resolved = onto in found and await self._repository.is_ancestor(found[onto], refs[last])
+        return found[onto if resolved else start], refs[last]
 
     def _application(self) -> Application:
         return Application(run_id=self._run_id, source=self._source, git=self._files, home=self._home)
@@ -408,13 +654,23 @@ class RunWorkspaces:
             path=self._home / "workspaces" / names.folder(self._run_id, task_id, n),
             branch=branch,
             trash=self._home / "trash",
+            private=prepared.private(self._home, names.folder(self._run_id, task_id, n)),
         )
 
     def _workspace(self, tree: Worktree, task_id: str, n: int, start: str) -> Workspace:
         path, tmp = tree.path / self._source.prefix, self._tmp(task_id, n)
         path.mkdir(parents=True, exist_ok=True)
         tmp.mkdir(parents=True, exist_ok=True)
-        return Workspace(path=path, branch=tree.branch, start_commit=start, tmp=tmp)
+        ports = self._ports.take(tree.path.name) if self._ports is not None else None
+        return Workspace(path=path, branch=tree.branch, start_commit=start, tmp=tmp, ports=ports)
+
+    def _forget(self, task_id: str, n: int) -> None:
+        """What goes with a worktree."""
+        name = names.folder(self._run_id, task_id, n)
+        shutil.rmtree(self._tmp(task_id, n), ignore_errors=True)
+        prepared.forget(self._home, name)
+        if self._ports is not None:
+            self._ports.give_back([name])
 
     def _tmp(self, task_id: str, n: int) -> Path:
         # Short: programs put sockets here, whose paths may have about a hundred characters.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import posixpath
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from bigtask.workspaces.changes import Change, read_changes
 from bigtask.workspaces.git import Git
@@ -70,17 +73,28 @@ def read_status(printed: bytes) -> State:
 
 async def stage(git: Git, paths: tuple[str, ...]) -> str:
     """Put these files as they are into the index, and return its tree. A path without a file is removed."""
-    if paths:
-        await git.call(
-            "update-index",
-            "--add",
-            "--remove",
-            "--replace",
-            "-z",
-            "--stdin",
-            input=b"".join(os.fsencode(path) + b"\0" for path in paths),
-        )
+    hidden = _hidden(git.work_tree, paths)
+    for options, some in (
+        (("--force-remove",), [path for path in paths if path in hidden]),
+        (("--add", "--remove", "--replace"), [path for path in paths if path not in hidden]),
+    ):
+        if some:
+            listed = b"".join(os.fsencode(path) + b"\0" for path in some)
+            await git.call("update-index", *options, "-z", "--stdin", input=listed)
     return await git.word("write-tree")
+
+
+def _hidden(tree: Path | None, paths: Iterable[str]) -> set[str]:
+    """The paths with a link where one of their folders was: git refuses to look for them behind it."""
+    assert tree is not None
+    linked: dict[str, bool] = {"": False}
+
+    def behind(folder: str) -> bool:
+        if folder not in linked:
+            linked[folder] = behind(posixpath.dirname(folder)) or (tree / folder).is_symlink()
+        return linked[folder]
+
+    return {path for path in paths if behind(posixpath.dirname(path))}
 
 
 async def difference(git: Git, old: str, new: str) -> tuple[Change, ...]:

@@ -6,13 +6,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bigtask.errors import GitError
-from bigtask.workspaces import names
+from bigtask.workspaces import beneath, names
 from bigtask.workspaces.git import NOTHING, Git
-from bigtask.workspaces.staging import stage, state
+from bigtask.workspaces.staging import State, stage, state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +35,13 @@ class Worktree:
     path: Path
     branch: str
     trash: Path
+    private: frozenset[str] = frozenset()
+    """Files that were copied in for the work and are never recorded, as paths from the top."""
 
     @property
     def git(self) -> Git:
         """The worktree by our own record: what its `.git` file says doesn't count."""
-        return Git(git_dir=self._record, work_tree=self.path, settings=self.repository.settings)
+        return replace(self.repository, git_dir=self._record, work_tree=self.path, index=None)
 
     @property
     def exists(self) -> bool:
@@ -51,6 +53,7 @@ class Worktree:
         return (
             (self._record / "index").exists()
             and self.path.is_dir()
+            and not self.path.is_symlink()
             and not (self._record / "locked").exists()
         )
 
@@ -67,6 +70,38 @@ class Worktree:
         """Take away the lock that a killed git left. Only where nobody works any more."""
         (self._record / "index.lock").unlink(missing_ok=True)
 
+    async def seen(self, *, start: str) -> State:
+        """What changed, private files aside. Where the agent has put those into the index, or into commits
+        since `start`, they are taken out: such commits become one without them."""
+        git = self.git
+        if not self.private:
+            return await state(git)
+        await _take_out(git, self.private)
+        own = names.ref(self.branch)
+        tip, head = (await git.refs(own)).get(own), await git.commit("HEAD")
+        clean = {at: await self._without_private(at, start) for at in {tip, head} if at is not None}
+        if tip is not None and clean[tip] != tip:
+            await git.move_ref(own, to=clean[tip], of=tip, why="bigtask: without private files")
+        now = await git.commit("HEAD")
+        if head is not None and now is not None and clean[head] not in (head, now):
+            # Off whatever branch it is on: that one isn't ours to move.
+            arguments = ("-m", "bigtask: without private files", "--no-deref", "HEAD", clean[head], now)
+            await git.call("update-ref", *arguments)
+        found = await state(git)
+        return replace(found, dirty=tuple(entry for entry in found.dirty if entry[1] not in self.private))
+
+    async def _without_private(self, commit: str, start: str) -> str:
+        git = self.git
+        wanted = "\n".join((commit, f"^{start}", "--", *sorted(self.private))) + "\n"
+        told = await git.call("rev-list", "--max-count=1", "--stdin", input=os.fsencode(wanted))
+        if not told.stdout.strip():
+            return commit
+        async with git.scratch_index() as scratch:
+            await scratch.call("read-tree", commit)
+            await _take_out(scratch, self.private)
+            tree = await scratch.word("write-tree")
+        return await git.write_commit(tree, [start], "bigtask: commits of the agent, without private files\n")
+
     async def rescue(self, ref: str, *, start: str) -> Rescue | None:
         """Put everything that the branch doesn't have under `ref`, and the worktree back to the branch.
 
@@ -76,7 +111,7 @@ class Worktree:
         """
         self.free_index()
         git = self.git
-        seen = await state(git)
+        seen = await self.seen(start=start)
         if seen.embedded:
             self._discard(seen.embedded)
         own = names.ref(self.branch)
@@ -104,6 +139,8 @@ class Worktree:
                 "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"
             )
             self._discard(path for path in os.fsdecode(ignored.stdout).split("\0") if path)
+            # Those that no rule of git's ignores here.
+            self._discard(sorted(self.private))
             try:
                 await self.repository.call("worktree", "remove", "--", str(self.path))
             except GitError:
@@ -144,10 +181,16 @@ class Worktree:
         folder: Path | None = None
         for path in paths:
             folder = folder or self._bin()
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (self.path / path).rename(target)
+            # What isn't there has gone with its folder: git lists both.
+            beneath.move(self.path, path, folder)
 
     def _bin(self) -> Path:
+        if self.trash.is_symlink():
+            self.trash.unlink()  # It isn't ours, and leads out.
         self.trash.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=f"{self.path.name}-", dir=self.trash))
+
+
+async def _take_out(git: Git, paths: Iterable[str]) -> None:
+    listed = b"".join(os.fsencode(path) + b"\0" for path in sorted(paths))
+    await git.call("update-index", "--force-remove", "-z", "--stdin", input=listed)

@@ -26,8 +26,8 @@ def proceed(run: Run) -> tuple[Happened, ...]:
             f"{len(missed)} of {total} tasks not completed: " + _name_some([r.task.id for r in missed])
         )
     if _wants_verification(run) and not verification.passed(run):
-        said = run.verdict.summary if run.verdict is not None else ""
-        reasons.append("verification did not pass" + (f": {said}" if said else ""))
+        said = verification.why_not(run)
+        reasons.append(f"verification did not pass{_rounds(run)}" + (f": {said}" if said else ""))
     outcome = Outcome.INCOMPLETE if reasons else Outcome.COMPLETE
     return (Completed(outcome=outcome, reason="; ".join(reasons)),)
 
@@ -35,6 +35,11 @@ def proceed(run: Run) -> tuple[Happened, ...]:
 def _done(state: TaskState, by: str) -> bool:
     """A partial result that somebody accepted is still a partial one."""
     return state is TaskState.COMPLETED or (state is TaskState.SKIPPED and bool(by))
+
+
+def _rounds(run: Run) -> str:
+    rounds = run.fix_round
+    return f" after {rounds} repair round{'' if rounds == 1 else 's'}" if rounds else ""
 
 
 def _wants_verification(run: Run) -> bool:

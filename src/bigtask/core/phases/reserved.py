@@ -24,9 +24,9 @@ def spawned(run: Run, task_id: str) -> WorkerSpawned:
 
 
 def proceed(run: Run, task_id: str, now: int) -> tuple[Happened, ...] | None:
-    """Drives the task until it is completed; its failure is the run's."""
+    """Drives the task until it is completed, or skipped by a person; its failure is the run's."""
     record = run.reserved.get(task_id)
-    if record is not None and record.state is TaskState.COMPLETED:
+    if record is not None and record.state in (TaskState.COMPLETED, TaskState.SKIPPED):
         return None
     if run.phase is not RESERVED[task_id]:
         return (PhaseChanged(phase=RESERVED[task_id], round=run.fix_round),)
