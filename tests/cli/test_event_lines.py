@@ -138,7 +138,7 @@ def test_every_type_of_event_has_a_mood_and_a_word(kind: type[e.Happened]) -> No
         "waiting": WAITING, "waiting_id": "w1", "answer": "allow", "outcome": Outcome.COMPLETE, "reason": "x",
         "task_id": "a", "attempt": 1, "agent": "x", "session_name": "s", "session_id": "s", "offset": 0,
         "length": 1, "report": Report(data={}), "number": 1, "errors": (), "results": (), "files": (),
-        "evidence": Evidence(), "id": "c1", "hook": "onError", "event": 8, "how": "first",
+        "evidence": Evidence(), "id": "c1", "hook": "onError", "event": 8, "how": "done",
         "changed": ("a hook",),
     }  # fmt: skip
     run = started(task("a")).run

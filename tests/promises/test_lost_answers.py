@@ -212,7 +212,6 @@ async def test_a_command_line_whose_holder_dies_asks_again_by_itself(stage: Stag
             argv = [str(program), "cancel", folder.id]
             told = await asyncio.to_thread(subprocess.run, argv, env=env, capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
-    assert "bigtask cancel" in folder.lock.read_text(), "it took the dead one's place"
     assert [event.type for event in await read(folder)] == [
         "orchestrator:created",
         "orchestrator:commanded",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Sequence
 
 from bigtask.core.values import CheckResult
@@ -28,7 +28,8 @@ async def check(
 async def _checked(
     command: tuple[str, ...], workspace: Workspace, redact: Redact, timeout_s: float
 ) -> CheckResult:
-    begun = time.monotonic()
+    clock = asyncio.get_running_loop()
+    begun = clock.time()
     try:
         finished = await run(
             command,
@@ -46,5 +47,5 @@ async def _checked(
         command=command,
         exit_status=None if finished.timed_out else finished.status,
         output=printed.encode()[-_KEPT:].decode(errors="ignore"),
-        took_ms=round((time.monotonic() - begun) * 1000),
+        took_ms=round((clock.time() - begun) * 1000),
     )
