@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,19 @@ from bigtask.agents.scripted import agent as _agent  # noqa: F401
 from bigtask.agents.table import AgentTable
 from bigtask.core import observations, retry
 from bigtask.core import observations as o
-from bigtask.core.commands import Start
-from bigtask.core.events import Event, Happened, WorkerReopened
+from bigtask.core.commands import Answer, Start
+from bigtask.core.events import Event, Happened, WaitingRaised, WorkerReopened
 from bigtask.core.recovery import recover
 from bigtask.core.run import Run
 from bigtask.core.states import AttemptState, TaskState
 from bigtask.core.values import Report, Usage
+from bigtask.errors import Conflict, NotFound
 from bigtask.host import holder as holders
 from bigtask.host import snapshot
 from bigtask.host.access import hold
 from bigtask.host.holder import Holder
 from bigtask.host.home import RunFolder
+from bigtask.host.link import RunLink
 
 _STATE_EVERY = 20
 _SNAPSHOT_EVERY = 15
@@ -63,14 +66,24 @@ def report_late(holder: Holder) -> None:
                 )
 
 
+async def answer(link: RunLink, waiting: str) -> None:
+    """As the person would who is asked because a session was interrupted too often to give a usable answer."""
+    with suppress(NotFound, Conflict):
+        await link.ask(Answer(waiting_id=waiting, answer="retry"))
+
+
 async def carry_out(folder: RunFolder, after: int) -> None:
     async with hold(folder, AgentTable(), who="the crash tests") as link:
         await link.ask(Start(by="the crash tests"))
         say({"ready": True})
         report_late(link.holder)
         say_state(link.holder.run)
+        for waiting in list(link.holder.run.waiting):
+            await answer(link, waiting)
         async for event in link.follow(after):
             say({"seq": event.seq, "at": event.at, "type": event.type, "data": event.data})
+            if isinstance(event.data, WaitingRaised):
+                await answer(link, event.data.waiting.id)
             ended = event.type in ("orchestrator:completed", "orchestrator:error", "orchestrator:cancelled")
             if ended or event.seq % _STATE_EVERY == 0:
                 say_state(link.holder.run)

@@ -144,7 +144,7 @@ class Killing:
         argv += [f"--mutant={self.mutant}"] if self.mutant else []
         env = {**ENV, **({VARIABLE: moment.point} if moment.point else {})}
         started = time.monotonic()
-        events = 0
+        events, reached = 0, False
         with closing(self.nursery.start(argv, env)) as process:
             output = _Output(process.stdout)
             try:
@@ -153,10 +153,11 @@ class Killing:
                     if "ready" in line:
                         self.ready_s.append(time.monotonic() - started)
                     events += "type" in line
-                    if moment.events is not None and events > moment.events:
+                    reached = moment.events is not None and events > moment.events
+                    if reached:
                         break
-                if not output.ended and moment.seconds is None and moment.events is None:
-                    raise Violation(f"the holder didn't come to its end within {_STUCK_S:g} s")
+                if not (output.ended or moment.seconds or reached):
+                    raise Violation(f"the holder stood still for {_STUCK_S:g} s")
                 by_itself = output.ended
             finally:
                 process.kill()
