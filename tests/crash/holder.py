@@ -67,7 +67,7 @@ def report_late(holder: Holder) -> None:
 
 
 async def answer(link: RunLink, waiting: str) -> None:
-    """As the person would who is asked because a session was interrupted too often to give a usable answer."""
+    """As the person would who is asked where a session was interrupted too often to answer."""
     with suppress(NotFound, Conflict):
         await link.ask(Answer(waiting_id=waiting, answer="retry"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -15,7 +16,7 @@ import msgspec
 import pytest
 
 from bigtask.agents.table import AgentTable
-from bigtask.core.commands import Cancel, Pause, Resume, Retry, Start
+from bigtask.core.commands import Answer, Cancel, Pause, Resume, Retry, Start
 from bigtask.core.evolve import fold
 from bigtask.core.hooks import due
 from bigtask.core.run import Run
@@ -26,7 +27,7 @@ from bigtask.host.link import RunLink
 from bigtask.host.transcript_folder import TranscriptFolder
 from projects import ENV, Project, repository
 
-from .scene import ENDS, FAILING, Scene, Signal, end_of, ran, until
+from .scene import ENDS, FAILING, SCRIPT, Scene, Signal, end_of, ran, until
 
 pytestmark = pytest.mark.integration
 
@@ -149,6 +150,30 @@ async def test_what_a_hook_writes_into_its_workspace_is_no_part_of_the_result(sc
     branch = f"bigtask/{folder.id}/main"
     project = Project(scene.place / "project")
     assert project.git("ls-tree", "-r", "--name-only", branch) == "a.txt"
+    assert project.git("show", f"{branch}:a.txt").splitlines() == ["one", "two", "three"]
+
+
+async def test_what_a_hook_writes_while_the_result_is_written_is_no_part_of_it(
+    tmp_path: Path, begun: Signal
+) -> None:
+    """@aggregation stands at its door until the hook has written."""
+    steps = [{"do": "write", "path": "RESULT.md", "content": "r\n"}, {"do": "ask", "question": "?"}]
+    aggregates = {"when": {"phase": "aggregation"}, "steps": [*steps, {"do": "answer"}]}
+    scene = Scene(tmp_path, {**SCRIPT, "turns": [*SCRIPT["turns"], aggregates]})
+    waits = 'echo $$ > "$0/begun"; read go < "$0/go"; echo of the hook > new.txt; echo of the hook > a.txt'
+    os.mkfifo(scene.place / "go")
+    folder = await scene.create({"onAllWorkersComplete": waits})
+    async with hold(folder, scene.agents, who="a test") as link:
+        await link.ask(Start())
+        await begun.line()
+        door = await until(link, "orchestrator:waiting")
+        await asyncio.to_thread((scene.place / "go").write_text, "go\n")
+        await until(link, "orchestrator:hook")
+        await link.ask(Answer(waiting_id=door.data.waiting.id, answer="allow"))
+        await until(link, *ENDS)
+    project = Project(scene.place / "project")
+    branch = f"bigtask/{folder.id}/main"
+    assert project.git("ls-tree", "-r", "--name-only", branch).splitlines() == ["RESULT.md", "a.txt"]
     assert project.git("show", f"{branch}:a.txt").splitlines() == ["one", "two", "three"]
 
 

@@ -394,7 +394,11 @@ class Hands:
 
     async def _place_of_hooks(self) -> Workspace:
         """At its top, wherever below that the run was started: a template names its programs from there."""
-        workspace = await self._integration_workspace()
+        if self._run.settings.isolation == "none":
+            workspace = self._project
+        else:
+            await self.prepare()
+            workspace = await self.workspaces.beside()
         top = workspace.path
         for _ in PurePosixPath(self._run.created.source.prefix).parts:
             top = top.parent

@@ -39,6 +39,7 @@ OPTIONS = frozenset(
         "--cached",
         "--count",
         "--create-reflog",
+        "--detach",
         "--diff3",
         "--directory",
         "--exclude-from",

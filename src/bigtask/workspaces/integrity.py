@@ -200,6 +200,8 @@ class Integrity:
             yield from _hooks(config.parent, f" of the submodule {_named(submodule.name)}")
         records = self.common_dir / "worktrees"
         for record in sorted(records.iterdir()) if records.is_dir() else ():
+            if not (record / "index").exists():
+                continue  # git is still making it, and writes these one after the other
             whose = _OF + _named(record.name)
             for name in _OF_A_WORKTREE:
                 yield f"{name}{whose}", _of_file(record / name)

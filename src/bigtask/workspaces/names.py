@@ -22,6 +22,9 @@ from bigtask.errors import InvalidInput
 INTEGRATION = "main"
 """No task is called this, so that the integration branch and its leftovers have a name of their own."""
 
+BESIDE = "@beside"
+"""Likewise, for the worktree that no task works in."""
+
 _RUN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _TASK = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 _ULID = "[0-9a-hjkmnp-tv-z]{26}"
@@ -53,7 +56,7 @@ def start_ref(run_id: str, task_id: str, n: int) -> str:
 
 
 def rescue_ref(run_id: str, task_id: str, n: int) -> str:
-    """`task_id` may be `main`: something can be left in the integration workspace as well."""
+    """`task_id` may be `main` or `@beside`: something can be left in those workspaces as well."""
     return f"refs/bigtask/rescue/{_run(run_id)}/{_place(task_id)}/{_number(n)}"
 
 
@@ -74,7 +77,7 @@ def phase_ref(run_id: str, n: int) -> str:
 
 
 def folder(run_id: str, task_id: str, n: int) -> str:
-    """The name of a worktree's folder; `task_id` may be `main`.
+    """The name of a worktree's folder; `task_id` may be `main` or `@beside`.
 
     Git calls its record of the worktree the same, so two runs of a repository can't share a name.
     """
@@ -104,7 +107,7 @@ def _task(task_id: str) -> str:
 
 
 def _place(task_id: str) -> str:
-    return INTEGRATION if task_id == INTEGRATION else _task(task_id)
+    return task_id if task_id in (INTEGRATION, BESIDE) else _task(task_id)
 
 
 def _number(n: int) -> int:

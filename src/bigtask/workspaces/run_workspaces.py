@@ -18,7 +18,7 @@ from pathlib import Path
 from msgspec import structs
 
 from bigtask.errors import Conflict, GitError, InvalidInput, NotFound
-from bigtask.workspaces import merging_begun, merging_versions, names, prepared
+from bigtask.workspaces import beside, merging_begun, merging_versions, names, prepared
 from bigtask.workspaces.applying import Application
 from bigtask.workspaces.changes import ConflictedFile, FileChange, seen_from
 from bigtask.workspaces.consent import Consent
@@ -487,6 +487,15 @@ class RunWorkspaces:
         async with self._merging:
             return await self._force_back(tree)
 
+    async def beside(self) -> Workspace:
+        """Where programs may run that have no part in the result, with what is merged by now."""
+        main = names.ref(self._main)
+        tree = self._worktree(names.BESIDE, 1, self._main)
+        async with self._adding:
+            commit = (await self._repository.refs(main))[main]
+            await beside.bring_up(tree, commit, names.rescue_ref(self._run_id, names.BESIDE, 1))
+            return replace(self._workspace(tree, names.BESIDE, 1, commit), branch="")
+
     async def apply_result(self) -> Applied:
         """Bring the result into the person's branch, or into the folder. To repeat it changes nothing.
 
@@ -531,6 +540,11 @@ class RunWorkspaces:
         for leftover in await self.leftovers():
             task_id, _, number = Path(leftover.name).name.removeprefix(prefix).rpartition(".")
             if leftover.kind == "branch" or not number.isdigit():
+                continue
+            if task_id == names.BESIDE:
+                tree = self._worktree(task_id, int(number), self._main)
+                await beside.give_up(tree, names.rescue_ref(self._run_id, task_id, int(number)))
+                self._forget(task_id, int(number))
                 continue
             if task_id != names.INTEGRATION:
                 await self.release(task_id, int(number))
