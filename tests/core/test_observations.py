@@ -31,16 +31,17 @@ def attempts(world: World, id: str) -> list[str]:
 def test_each_notice_is_the_event_of_its_name():
     world = started(task("a"))
     who = world.who("a")
-    for seen, said in {
-        o.Opened(**who, session_id="s", branch="b"): e.WorkerStarted(**who, session_id="s", branch="b"),
-        o.Progressed(**who, percent=5.0, action="x", files_done=1, files_total=2): e.WorkerProgress(
-            **who, percent=5.0, action="x", files_done=1, files_total=2
+    for seen, said in (
+        (o.Opened(**who, session_id="s", branch="b"), e.WorkerStarted(**who, session_id="s", branch="b")),
+        (
+            o.Progressed(**who, percent=5.0, action="x", files_done=1, files_total=2),
+            e.WorkerProgress(**who, percent=5.0, action="x", files_done=1, files_total=2),
         ),
-        o.Spoke(**who, offset=3, length=4): e.WorkerMessage(**who, offset=3, length=4),
-        o.Reasked(**who, number=1, errors=("x",)): e.WorkerReasked(**who, number=1, errors=("x",)),
-        o.Limited(**who, kind="rate", reset_ms=9): e.WorkerLimited(**who, kind="rate", reset_ms=9),
-        o.Stalled(**who, quiet_ms=9): e.WorkerStalled(**who, quiet_ms=9),
-    }.items():
+        (o.Spoke(**who, offset=3, length=4), e.WorkerMessage(**who, offset=3, length=4)),
+        (o.Reasked(**who, number=1, errors=("x",)), e.WorkerReasked(**who, number=1, errors=("x",))),
+        (o.Limited(**who, kind="rate", reset_ms=9), e.WorkerLimited(**who, kind="rate", reset_ms=9)),
+        (o.Stalled(**who, quiet_ms=9), e.WorkerStalled(**who, quiet_ms=9)),
+    ):
         assert world.see(seen) == (said,)
 
 

@@ -187,7 +187,7 @@ async def test_without_a_rule_nothing_is_touched_and_every_version_is_shown(benc
     assert bench.is_clean()
     assert kind.what in [file.what for file in found.files]
     assert not [file.path for file in found.files if "~" in file.path]
-    shown = await run.show_versions("two", 1, found)
+    shown = (await run.begin_merge("two", 1)).versions
     for file in found.files:
         for side, blob in (("base", file.base), ("ours", file.ours), ("theirs", file.theirs)):
             assert (shown / side / file.path).exists() == (blob is not None)
@@ -275,7 +275,7 @@ async def test_submodules_are_settled_too(bench: Bench, tmp_path: Path) -> None:
         found = await one.merge("two")
         assert isinstance(found, Conflicted)
         assert [file.what for file in found.files] == ["both changed it, and it is a submodule"]
-        shown = await run.show_versions("two", 1, found)
+        shown = (await run.begin_merge("two", 1)).versions
         assert (shown / "theirs/module").read_text() == f"a submodule at {'3' * 40}\n"
         strategy = Strategy(favour=favour)  # type: ignore[arg-type]  # one of the two
         assert isinstance(await one.merge("two", strategy=strategy), Merged)

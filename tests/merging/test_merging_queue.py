@@ -276,7 +276,6 @@ async def begins(run: RunWorkspaces) -> str:
     found = await run.merge("two", 1, "Do two")
     assert isinstance(found, Conflicted)
     begun = await run.begin_merge("two", 1)
-    await run.show_versions("two", 1, found)
     text = (begun.workspace.path / "a.txt").read_text()
     status = Project(begun.workspace.path).git("status", "--porcelain")
     assert "UU a.txt" in status.splitlines()

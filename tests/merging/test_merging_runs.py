@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,17 +14,18 @@ from typing import Any
 
 import pytest
 
-from bigtask.core.commands import CancelTask
+from bigtask.core.commands import CancelTask, Start
 from bigtask.core.ledger import Entry, ledger
 from bigtask.core.run import Run
 from bigtask.core.states import Outcome, WaitingKind
 from bigtask.core.view import view
 from bigtask.host import integration
+from bigtask.host.access import hold
 from bigtask.host.home import RunFolder
 from bigtask.host.transcript_folder import TranscriptFolder
 from bigtask.workspaces import merging_begun
 from bigtask.workspaces.run_workspaces import RunWorkspaces
-from host.stage import Stage, answer, states, turn, write
+from host.stage import Agents, Stage, answer, recorded, states, turn, until_end, write
 from projects import Project, repository
 
 from .together import Together, asks
@@ -194,6 +196,43 @@ async def test_a_resolution_that_comes_to_nothing_is_a_persons_to_make(
     assert states(run, "second") == ["superseded", "failed", "completed"]
     assert files(project, folder) == {"a.txt": SECOND, "beside.txt": "b\n", "doc.md": "# Title\n"}
     assert is_tidy(project, folder)
+
+
+async def test_where_a_resolution_came_to_nothing_a_person_goes_on(stage: Stage, project: Project) -> None:
+    """Where it lies is told, and what was thrown away there is laid out anew."""
+    runs = two(stage, turn(answer(output_files=["a.txt"]), task="second"))
+    aggregation = {"onConflict": "resolve"}
+    async with runs.carried_out(aggregation=aggregation, config={"maxRetries": 0}) as folder:
+        await runs.comes_in("first", "second")
+        waiting = await runs.asked()
+        versions = Path(waiting.details["versions"])
+        assert [(versions / side / "a.txt").read_text() for side in ("ours", "theirs")] == [FIRST, SECOND]
+        workspace = Path(waiting.details["workspace"])
+        shutil.rmtree(workspace)
+        await runs.answered(waiting, "done")
+        again = await runs.asked()
+        assert f"nobody has touched it yet: it lies in {workspace} now" in again.question
+        assert "<<<<<<< merged so far" in (workspace / "a.txt").read_text()
+        (workspace / "a.txt").write_text(BOTH)
+        await runs.answered(again, "done")
+        run = await runs.ended(folder)
+    assert run.outcome is Outcome.COMPLETE
+    assert files(project, folder) == {"a.txt": BOTH, "beside.txt": "b\n", "doc.md": "# Title\n"}
+    assert is_tidy(project, folder)
+
+
+async def test_a_place_that_cant_be_written_ends_attempts_and_not_the_run(
+    stage: Stage, project: Project
+) -> None:
+    runs = two(stage)
+    folder = await runs.create(Agents(runs.script()), config={"maxRetries": 0})
+    (folder.path / "integrity").write_text("in the way")
+    async with hold(folder, Agents(runs.script()), who="a test") as link:
+        await link.ask(Start())
+        await until_end(link)
+    run = await recorded(folder)
+    assert run.outcome is Outcome.FAILED
+    assert "integrity" in run.reason
 
 
 async def test_a_chain_of_three_comes_together_in_its_order(stage: Stage, project: Project) -> None:

@@ -96,7 +96,8 @@ class Referee:
                 self._gone(id, data.attempt)
             case e.WorkerCancelled() | e.AttemptEnded() | e.WorkerPaused() | e.WorkerPartial():
                 reason = getattr(data, "reason", "")
-                if " by attempt " in reason and not reason.endswith(f"{id} by attempt {data.attempt}"):
+                own = f"{id} by attempt {data.attempt}"
+                if " by attempt " in reason and not reason.rstrip(")").endswith(own):
                     raise Violation(f"attempt {data.attempt} of {id} ends for {reason!r}")
                 self._gone(id, data.attempt)
             case e.Commanded():
@@ -148,7 +149,10 @@ class Referee:
 
     def compare(self, run: Run, events: list[e.Event], pending: list[e.Event]) -> None:
         """A holder's `run` against the fold of what is on the disk and of what it was about to record."""
-        folded = fold(RUN_ID, [*events, *pending])
+        try:
+            folded = fold(RUN_ID, [*events, *pending])
+        except IllegalMove as error:
+            raise Violation(f"what it was about to record doesn't follow the log: {error}") from error
         try:
             require_same(folded, run)
         except AssertionError as error:

@@ -213,14 +213,10 @@ class SimulatedWorkspaces:
             repository.branches[key].commits = repository.branches[(task_id, work)].commits
         if repository.branches[key].onto is None:
             await self._does("commit", lambda: self._begin_merge(key))
-        return Begun(workspace=workspace, files=_FILES)
+        return Begun(workspace=workspace, versions=HOME / "conflicts" / f"{task_id}.{n}", files=_FILES)  # type: ignore[arg-type]  # a path that touches no disk
 
     def _begin_merge(self, key: Key) -> None:
         self._repository.branches[key].onto = len(self._repository.merges)
-
-    async def show_versions(self, task_id: str, n: int, conflict: Conflicted) -> Place:
-        await self._life.takes(0.1)
-        return HOME / "conflicts" / f"{task_id}.{n}"
 
     def seen(self, files: tuple[ConflictedFile, ...]) -> tuple[ConflictedFile, ...]:
         return files

@@ -194,9 +194,12 @@ class WorkerSpawned(WorkerEvent):
 
 
 class WorkerStarted(WorkerEvent):
+    """`places` as in `WorkerConflict`, for one that resolves a conflict."""
+
     type = "worker:started"
     session_id: str
     branch: str | None = None
+    places: Mapping[str, str] = {}
 
 
 class WorkerProgress(WorkerEvent):

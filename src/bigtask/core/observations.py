@@ -38,8 +38,11 @@ class Observation(Value):
 
 
 class Opened(Observation):
+    """`places` as in `events.WorkerStarted`."""
+
     session_id: str
     branch: str | None = None
+    places: Mapping[str, str] = {}
 
 
 class Progressed(Observation):
@@ -250,7 +253,9 @@ def _noticed(run: Run, record: TaskRecord, seen: Observation) -> tuple[e.Happene
     who: dict[str, Any] = {"task_id": seen.task_id, "attempt": seen.attempt}
     match seen:
         case Opened():
-            return (e.WorkerStarted(**who, session_id=seen.session_id, branch=seen.branch),)
+            return (
+                e.WorkerStarted(**who, session_id=seen.session_id, branch=seen.branch, places=seen.places),
+            )
         case Progressed():
             return (
                 e.WorkerProgress(

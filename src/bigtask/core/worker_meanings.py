@@ -34,10 +34,11 @@ def spawned(run: Run, data: e.WorkerSpawned, at: int) -> None:
 
 
 def worker_started(run: Run, data: e.WorkerStarted, at: int) -> None:
-    _, attempt = find(run, data.task_id, data.attempt)
+    record, attempt = find(run, data.task_id, data.attempt)
     move_attempt(run, data.task_id, attempt, AttemptState.RUNNING, at)
     attempt.session_id = data.session_id
     attempt.branch = data.branch
+    record.places = data.places or record.places
 
 
 def worker_progress(run: Run, data: e.WorkerProgress, at: int) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -148,12 +148,13 @@ class AttemptRun:
         self._who: dict[str, Any] = {"task_id": briefing.task_id, "attempt": briefing.attempt}
         self._last_progress = float("-inf")
 
-    async def carry_out(self, *, branch: str | None) -> o.Ended:
-        """The attempt's end. Cancelling it ends the session and everything that it started."""
+    async def carry_out(self, *, branch: str | None, places: Mapping[str, str]) -> o.Ended:
+        """The attempt's end. Cancelling it ends the session and everything that it started. `branch` and
+        `places` are told when it is open."""
         try:
             async with self._controls.time.bound(), self._agent.session(self._opening) as session:
                 self._controls.session = session
-                self._notice(o.Opened(**self._who, session_id=session.id, branch=branch))
+                self._notice(o.Opened(**self._who, session_id=session.id, branch=branch, places=places))
                 return await self._converse(session)
         except TimeoutError:
             limit = self._briefing.timeout_ms / 1000

@@ -29,7 +29,7 @@ from bigtask.host.briefing import Briefer
 from bigtask.host.checking import check
 from bigtask.host.home import RunFolder
 from bigtask.host.hooks import Hooks
-from bigtask.host.integration import Integration, strategy_of
+from bigtask.host.integration import Integration, places_of, strategy_of
 from bigtask.host.merged_work import describe, describe_for_verdict
 from bigtask.host.preparation import Preparation
 from bigtask.host.resolution import describe as describe_conflict
@@ -238,7 +238,7 @@ class Hands:
         try:
             await self.prepare()
             workspaces = self.workspaces
-        except BigtaskError as error:
+        except (BigtaskError, OSError) as error:
             self.tell(o.Refused(task_id=task_id, attempt=number, reason=str(error)))
             return
         await self._integration.take_in(workspaces, task_id, number, self.tell)
@@ -262,7 +262,8 @@ class Hands:
         try:
             ended = await self._carry_out(record, attempt, controls, transcript)
             self.tell(await self._judged(ended))
-        except BigtaskError as error:
+        except (BigtaskError, OSError) as error:
+            # Such as a disk that is full: what was at work stays on its branch.
             self.tell(o.Failed(task_id=task_id, attempt=number, reason=str(error)))
         finally:
             transcript.close()
@@ -293,7 +294,7 @@ class Hands:
         await self._pace(agent)
         await self._vigil.begin(task.id, number)
         merged = await self._merged(task.id, number, workspace)
-        conflict = await self._conflict(record, attempt)
+        conflict, places = await self._conflict(record, attempt)
         briefing = self._briefer.brief(task.id, number, merged=merged, conflict=conflict)
         opening = Opening(
             name=attempt.session_name,
@@ -309,7 +310,7 @@ class Hands:
         carried_out = AttemptRun(
             briefing, agent, opening, transcript, controls, self.tell, reasked=attempt.reasked
         )
-        return await carried_out.carry_out(branch=workspace.branch or None)
+        return await carried_out.carry_out(branch=workspace.branch or None, places=places)
 
     async def _merged(self, task_id: str, number: int, workspace: Workspace) -> str:
         """For the phases after the work: what it came to. Verification's commands run first."""
@@ -332,11 +333,12 @@ class Hands:
         patch = (await self.workspaces.diff()).decode(errors="replace")
         return describe_for_verdict(run, checks, await self.workspaces.result(), patch)
 
-    async def _conflict(self, record: TaskRecord, attempt: Attempt) -> str:
-        """For one who resolves a conflict: what it is, and what both sides wanted."""
+    async def _conflict(self, record: TaskRecord, attempt: Attempt) -> tuple[str, dict[str, str]]:
+        """For one who resolves a conflict: what it is and what both sides wanted, and where it lies."""
         if attempt.resolves is None:
-            return ""
-        return describe_conflict(self._run, record, await self._begun(record.task.id, attempt))
+            return "", {}
+        begun = await self._begun(record.task.id, attempt)
+        return describe_conflict(self._run, record, begun), places_of(begun)
 
     async def _begun(self, task_id: str, attempt: Attempt) -> Begun:
         strategy = strategy_of(self._run, attempt)

@@ -26,7 +26,7 @@ from bigtask.host.vigil import Vigil
 from bigtask.sink import Redact, log
 from bigtask.workspaces.changes import legible
 from bigtask.workspaces.run_workspaces import RunWorkspaces
-from bigtask.workspaces.values import Commit, Conflicted, Merged, Strategy, TakenOut, Trial, Workspace
+from bigtask.workspaces.values import Begun, Commit, Conflicted, Merged, Strategy, TakenOut, Trial, Workspace
 
 _SHOWN_LINES = 12
 _RULES = {"first": OURS, "last": THEIRS}
@@ -55,6 +55,11 @@ def strategy_of(run: Run, attempt: Attempt, *, trial: bool = False) -> Strategy:
     )
 
 
+def places_of(begun: Begun) -> dict[str, str]:
+    """As in `events.WorkerConflict`."""
+    return {"workspace": str(begun.workspace.path), "versions": str(begun.versions)}
+
+
 class Integration:
     """One merge at a time. Everything here may be done again after a crash: it looks before it redoes."""
 
@@ -73,7 +78,7 @@ class Integration:
                 await self._record_phase(workspaces, number, tell)
             else:
                 await self._take_in(workspaces, task_id, number, tell)
-        except BigtaskError as error:
+        except (BigtaskError, OSError) as error:
             tell(o.Refused(task_id=task_id, attempt=number, reason=str(error)))
 
     async def tidy(self, workspaces: RunWorkspaces) -> None:
@@ -87,7 +92,7 @@ class Integration:
     async def _record_phase(self, workspaces: RunWorkspaces, number: int, tell: Tell) -> None:
         """What is judged afterwards, and goes to the person, is what is committed."""
         async with self._merging:
-            if self._run.integrating.get(AGGREGATION) != number:
+            if not self._wanted(AGGREGATION, number):
                 return  # tasks run again: it looks at all of it once more
             commit = await workspaces.commit(AGGREGATION, number, f"What {AGGREGATION} wrote\n")
         evidence = Evidence(
@@ -116,13 +121,15 @@ class Integration:
             commit = done
         async with self._merging:
             red_before = await self._end_trial(workspaces)
-            if self._run.integrating.get(task_id) != number:
-                return  # cancelled or skipped meanwhile: its branch stays, the merge is off
+            if not self._wanted(task_id, number):
+                return
             trial = bool(after_merge(self._run, task_id, alone=False))
             strategy = strategy_of(self._run, attempt, trial=trial)
             merged = await workspaces.merge(task_id, number, record.task.title, strategy)
             if trial and isinstance(merged, Merged):
                 red_before = await self._end_trial(workspaces)
+                if not self._wanted(task_id, number):
+                    return
                 merged = await workspaces.merge(task_id, number, record.task.title, strategy)
             if isinstance(merged, Conflicted):
                 tell(await self._conflicted(workspaces, record, attempt, merged))
@@ -141,6 +148,12 @@ class Integration:
         """The work on its branch, with its own checks green."""
         task_id, number = record.task.id, attempt.number
         resolves = attempt.resolves is not None or attempt.settling == DONE
+        if attempt.settling == DONE and not workspaces.present(task_id, number):
+            # It fell before it had one: nothing can be resolved yet.
+            strategy = strategy_of(self._run, attempt)
+            begun = await workspaces.begin_merge(task_id, number, strategy, work=attempt.resolves)
+            reason = f"nobody has touched it yet: it lies in {begun.workspace.path} now"
+            return o.Refused(task_id=task_id, attempt=number, reason=reason, unresolved=True)
         # First the commit: to acquire a workspace of an earlier holder puts what isn't committed aside.
         try:
             message = f"{record.task.title}\n"
@@ -165,12 +178,11 @@ class Integration:
             files = workspaces.seen(conflict.files)
             return o.Conflicted(**who, conflicts=tuple(InConflict(path=f.path, what=f.what) for f in files))
         begun = await workspaces.begin_merge(record.task.id, attempt.number, strategy_of(self._run, attempt))
-        versions = await workspaces.show_versions(record.task.id, attempt.number, conflict)
         return o.Conflicted(
             **who,
             conflicts=tuple(InConflict(path=legible(file.path), what=file.what) for file in begun.files),
             others=begun.others,
-            places={"workspace": str(begun.workspace.path), "versions": str(versions)},
+            places=places_of(begun),
         )
 
     async def _end_trial(self, workspaces: RunWorkspaces) -> tuple[Command, ...]:
@@ -181,7 +193,7 @@ class Integration:
         trial = await workspaces.trial()
         if trial is None:
             return ()
-        if self._is_off(trial):
+        if not self._wanted(trial.task_id, trial.n):
             await workspaces.take_out(trial, _CALLED_OFF)
             return ()
         commands = after_merge(self._run, trial.task_id, alone=trial.alone)
@@ -198,7 +210,7 @@ class Integration:
                 before = await check([each.command for each in red], place, self._redact)
         was_green = {each.command for each in before if each.passed}
         guilty = [each for each in red if each.command in was_green]
-        if self._is_off(trial):
+        if not self._wanted(trial.task_id, trial.n):
             await workspaces.take_out(trial, _CALLED_OFF)
         elif guilty:
             together = await workspaces.merged_since(trial.task_id, trial.n)
@@ -207,8 +219,9 @@ class Integration:
             await workspaces.keep(trial)
         return tuple(each.command for each in red if each.command not in was_green)
 
-    def _is_off(self, trial: Trial) -> bool:
-        return self._run.integrating.get(trial.task_id) != trial.n
+    def _wanted(self, task_id: str, number: int) -> bool:
+        """Not cancelled or skipped meanwhile: then its branch stays, and its merge is off."""
+        return self._run.integrating.get(task_id) == number
 
     def _why_out(self, trial: Trial, red: CheckResult, together: tuple[str, ...]) -> str:
         """Names everybody who has to do with it."""

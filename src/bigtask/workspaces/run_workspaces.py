@@ -306,6 +306,8 @@ class RunWorkspaces:
             tree = self._worktree(task_id, n, own.removeprefix("refs/heads/"))
             lies_there = tree.exists and tree.sound and merging_begun.is_begun(tree.git, onto)
             if not lies_there:
+                if not tree.sound:
+                    self._held.pop((task_id, n), None)  # somebody has thrown it away
                 workspace = await self.acquire(task_id, n, begun)
             elif (task_id, n) not in self._held:
                 workspace = self._held[task_id, n] = self._workspace(tree, task_id, n, begun)
@@ -314,13 +316,9 @@ class RunWorkspaces:
             merge = await self._merge(task_id, n, onto, begun, strategy)
             if not lies_there:
                 await merging_begun.begin(tree.git, onto=onto, work=begun, merge=merge)
-            return await self._describe(workspace, merge, onto, begun)
-
-    async def show_versions(self, task_id: str, n: int, conflict: Conflicted) -> Path:
-        """Write the three versions of each file in conflict into a folder beside the workspaces."""
-        folder = self._home / "conflicts" / f"{task_id}.{n}"
-        await merging_versions.write(self._repository, folder, conflict.files)
-        return folder
+            versions = self._home / "conflicts" / f"{task_id}.{n}"
+            await merging_versions.write(self._repository, versions, merge.undecided)
+            return await self._describe(workspace, versions, merge, onto, begun)
 
     def seen(self, files: tuple[ConflictedFile, ...]) -> tuple[ConflictedFile, ...]:
         """The same, for those who work below the top of the repository."""
@@ -407,7 +405,9 @@ class RunWorkspaces:
         labels = Labels(theirs=f"{task_id}, attempt {strategy.work or n}")
         return await merged(self._repository, ours, theirs, rule, labels)
 
-    async def _describe(self, workspace: Workspace, merge: Merge, onto: str, work: str) -> Begun:
+    async def _describe(
+        self, workspace: Workspace, versions: Path, merge: Merge, onto: str, work: str
+    ) -> Begun:
         paths = [file.path for file in merge.undecided]
         common = await self._repository.call("merge-base", "--", onto, work, statuses=(0, 1))
         base = common.stdout.decode().strip() or await self._repository.empty_tree()
@@ -415,6 +415,7 @@ class RunWorkspaces:
         touching = [task for task, _, tip in others if await self._touches(base, tip, paths)]
         return Begun(
             workspace=workspace,
+            versions=versions,
             files=self.seen(merge.undecided),
             ours=await self._patch(base, onto, paths),
             theirs=await self._patch(base, work, paths),

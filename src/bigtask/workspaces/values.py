@@ -112,9 +112,10 @@ class Conflicted:
 class Begun:
     """A merge that somebody brings to its end in `workspace`. `files` are those that were in conflict when it
     was begun, seen from there; `ours` and `theirs` are patches of both sides for these files, `others` the
-    ids of the tasks whose work came first."""
+    ids of the tasks whose work came first. The folder `versions` has the files' three versions."""
 
     workspace: Workspace
+    versions: Path
     files: tuple[ConflictedFile, ...]
     ours: str = ""
     theirs: str = ""
