@@ -97,7 +97,8 @@ class Referee:
             case e.WorkerCancelled() | e.AttemptEnded() | e.WorkerPaused() | e.WorkerPartial():
                 reason = getattr(data, "reason", "")
                 own = f"{id} by attempt {data.attempt}"
-                if " by attempt " in reason and not reason.rstrip(")").endswith(own):
+                credited = " by attempt " in reason and id not in self._by_hand
+                if credited and not reason.rstrip(")").endswith(own):
                     raise Violation(f"attempt {data.attempt} of {id} ends for {reason!r}")
                 self._gone(id, data.attempt)
             case e.Commanded():
