@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from bigtask import durable_file
 from bigtask.errors import GitError
 from bigtask.workspaces import names
 from bigtask.workspaces.changes import legible
@@ -74,16 +75,14 @@ class Integrity:
     async def begin(self, task_id: str, n: int) -> None:
         """Take the attempt's picture, unless there is one: a session that goes on began with that.
 
-        Raises `GitError`.
+        Raises `GitError`, and OSError where it can't be kept.
         """
         file = self._file(task_id, n)
         if file.exists() or not self.common_dir.exists():
             return
         picture = await self._picture()
         file.parent.mkdir(mode=0o700, exist_ok=True)
-        unfinished = file.with_suffix(".new")
-        unfinished.write_bytes(msgspec.json.encode(picture))
-        unfinished.replace(file)
+        durable_file.replace(file, msgspec.json.encode(picture))
 
     async def changes(self, task_id: str, n: int) -> Changes:
         """Since `begin`; none where there is no picture. Raises `GitError`."""
