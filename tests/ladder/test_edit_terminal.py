@@ -15,9 +15,11 @@ from projects import Desk, repository
 pytestmark = pytest.mark.integration
 
 PLANNED = {"tasks": [{"id": "one"}, {"id": "two", "dependencies": ["one"]}, {"id": "three"}]}
-# An editor as people have them: it shows what it has, and takes what is typed.
+# An editor as people have them: it shows what it has, and takes what is typed. Ctrl-C ends it at once, also
+# just before it begins to read, where Python alone would wait for the line first.
 EDITOR = """
-import pathlib, sys
+import pathlib, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 file = pathlib.Path(sys.argv[1])
 text = file.read_text()
 print("NOTES:", *[line for line in text.splitlines() if line.startswith("#! ")])
