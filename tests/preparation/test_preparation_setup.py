@@ -43,6 +43,8 @@ async def test_a_set_up_that_fails_is_a_question_and_no_failure_of_the_task(tmp_
         assert "ended with 1 (no such package: left-pad)" in asked.question
         assert asked.options == ("retry", "without", "stop")
         assert asked.details["output"] == "no such package: left-pad\n"
+        first = await until(link, "worker:lost")
+        await until(link, "worker:lost", after=first.seq)
         (tmp_path / "mended").touch()
         await answered(link, "retry")
         await until(link, *ENDS)
