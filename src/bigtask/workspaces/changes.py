@@ -92,13 +92,18 @@ def seen_from(prefix: str, changes: Iterable[Change]) -> tuple[FileChange, ...]:
     """The same, for those who work below the top of the repository."""
     return tuple(
         FileChange(
-            path=legible(posixpath.relpath(change.path, prefix) if prefix else change.path),
+            path=path_from(prefix, change.path),
             status=change.status,
             insertions=change.insertions,
             deletions=change.deletions,
         )
         for change in changes
     )
+
+
+def path_from(prefix: str, path: str) -> str:
+    """A path from the repository's top, for those who work below it."""
+    return legible(posixpath.relpath(path, prefix) if prefix else path)
 
 
 def legible(path: str) -> str:

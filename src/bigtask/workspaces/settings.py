@@ -8,8 +8,9 @@ Never reached, because no transport is allowed:
     `core.sshCommand`, `remote.*.uploadpack`, `remote.*.vcs`, promisor remotes, `core.gitProxy`, `url.*`
 Never reached, because nothing looks into submodules:
     `submodule.*.update`, and the settings of a repository that lies inside
+Replaced by ours: `filter.lfs.*`, by `large_files_filter`
 Allowed by a person, or the repository is refused:
-    `filter.*`, `merge.*.driver`, `hook.*.command`, `include.path`, `includeIf.*.path`
+    other `filter.*`, `merge.*.driver`, `hook.*.command`, `include.path`, `includeIf.*.path`
 
 The last can't be set to nothing: what passes a filter is another content with it than without it (a file
 would be committed unencrypted, or a placeholder in place of a large file), and a file that is included can
@@ -20,12 +21,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bigtask.approvals import digest_of
 from bigtask.errors import Forbidden
+from bigtask.workspaces import large_files_filter
 
 NEUTRAL = (
     "core.hooksPath=/dev/null",
@@ -59,7 +63,11 @@ NEUTRAL = (
     "safe.bareRepository=explicit",
 )
 
-_PROGRAM = re.compile(r"filter\..*\.(clean|smudge|process)|merge\..*\.driver|hook\..*\.command", re.DOTALL)
+_PROGRAM = re.compile(
+    r"filter\.(?!lfs\.(clean|smudge|process)\Z).*\.(clean|smudge|process)"
+    r"|merge\..*\.driver|hook\..*\.command",
+    re.DOTALL,
+)
 _INCLUDE = re.compile(r"include\.path|includeif\..*\.path", re.DOTALL)
 
 
@@ -71,6 +79,18 @@ class Program:
     key: str
     value: str
     content: str = ""
+
+
+def for_large_files(common_dir: Path) -> tuple[str, ...]:
+    """Files of Git LFS are converted by ours, from and to what the repository's git dir has of them."""
+    python, store = shlex.quote(sys.executable), shlex.quote(str(common_dir / "lfs" / "objects"))
+    return (
+        f"filter.lfs.process={python} -I -S {shlex.quote(large_files_filter.__file__)} {store}",
+        # These would be next, had the process failed.
+        "filter.lfs.clean=",
+        "filter.lfs.smudge=",
+        "filter.lfs.required=true",
+    )
 
 
 Allowed = Callable[[Path, str], bool]

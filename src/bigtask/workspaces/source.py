@@ -14,7 +14,14 @@ from bigtask.workspaces.changes import legible
 from bigtask.workspaces.consent import Consent, listing
 from bigtask.workspaces.gates import Ref
 from bigtask.workspaces.git import Git, outside
-from bigtask.workspaces.settings import Allowed, Program, SettingsNotApproved, digest, nothing_allowed
+from bigtask.workspaces.settings import (
+    Allowed,
+    Program,
+    SettingsNotApproved,
+    digest,
+    for_large_files,
+    nothing_allowed,
+)
 from bigtask.workspaces.staging import state
 
 OLDEST_GIT = (2, 38)
@@ -129,7 +136,7 @@ async def find(cwd: Path) -> Source:
         prefix=prefix.rstrip("/"),
         git_dir=Path(git_dir),
         common_dir=Path(common_dir),
-        settings=settings,
+        settings=(*settings, *for_large_files(Path(common_dir))),
     )
 
 
