@@ -122,3 +122,11 @@ def test_reading_answers_is_measured(tmp_path: Path) -> None:
     assert printed["malformed_right"] >= 300
     assert printed["mb_per_s"] > 0
     assert printed["hostile_worst_ms"] > 0
+
+
+@pytest.mark.integration
+def test_worktrees_are_measured_beside_those_of_git(tmp_path: Path) -> None:
+    printed = ran("worktrees.py", "--files", "30", "--times", "1", place=tmp_path)
+    assert (printed["errors"], printed["files"]) == ([], 30)
+    assert 0 < printed["git_add_ms"] < printed["git_whole_ms"]
+    assert 0 < printed["add_ms"] < printed["whole_ms"]

@@ -479,7 +479,7 @@ async def test_who_is_cancelled_while_its_merge_is_checked_is_taken_out(
 async def test_without_checks_after_the_merge_two_that_are_red_together_are_merged(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(integration, "after_merge", lambda *_, **__: ())
+    monkeypatch.setattr(integration, "commands_of_merge", lambda *_, **__: ())
     with pytest.raises(AssertionError):
         await test_two_that_are_green_alone_and_red_together(stage)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bigtask.cli import diff
 from bigtask.host.home import Home
 from cli.here import here
 from cli.terminal import Program
@@ -339,3 +340,13 @@ def test_a_long_diff_goes_through_the_pager_at_a_terminal(tmp_path: Path) -> Non
         assert terminal.ended() == 0
     assert terminal.text.count("+[2Jx") == 200
     assert b"\x1b[32m" in terminal.raw
+
+
+@pytest.mark.parametrize("line", ["+\x1b[2Jx", "diff --git a/\x1b]0;t\x07 b/x", "@@ -1 +1 @@ \x9b2J"])
+def test_a_diff_that_lets_control_signs_through_is_noticed(
+    line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signs = ("\x1b[2J", "\x1b]", "\x07", "\x9b")
+    assert not any(sign in diff._coloured(line) for sign in signs)
+    monkeypatch.setattr(diff, "plain", lambda text: text)
+    assert any(sign in diff._coloured(line) for sign in signs)

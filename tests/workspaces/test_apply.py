@@ -6,7 +6,7 @@ import pytest
 
 from bigtask.errors import Conflict, InvalidInput, NotFound
 from bigtask.workspaces.git import Git
-from bigtask.workspaces.moving import move
+from bigtask.workspaces.moving import look_ahead, move
 from bigtask.workspaces.values import Merged
 
 
@@ -278,8 +278,10 @@ async def test_without_our_own_look_git_overwrites_ignored_files(project, opened
     await run.merge("one", 1, "t")
     project.write("x.log", "mine\n")
     result = await run.result()
+    git = Git(git_dir=project.root / ".git", work_tree=project.root)
+    seen = await look_ahead(git, result.base, result.head)
     with pytest.raises(Conflict):
-        await move(Git(git_dir=project.root / ".git", work_tree=project.root), result.base, result.head)
+        await move(git, seen, tmp_path / "place")
     assert (project.root / "x.log").read_text() == "mine\n"
     project.git("merge", "-q", "--ff-only", result.head)
     assert (project.root / "x.log").read_text() == "theirs\n"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bigtask.benchmark.rounds import Row
-from bigtask.benchmark.runners import PARSER, RECOVERY, STARTUP
+from bigtask.benchmark.runners import PARSER, RECOVERY, STARTUP, WORKTREES
 
 _WHOLE = "bigtask whole"
 _FLOOR = "asyncio cp/none"
@@ -117,6 +117,15 @@ GOALS = (
         figure=Figure(subject=PARSER, name="hostile_worst_ms"),
         most=50,
         unit="ms",
+    ),
+    *(
+        Goal(
+            what=f"a worktree in a repository of 5,000 files, {what}: time over git's own",
+            figure=Figure(subject=WORKTREES, name=f"{name}_ms"),
+            over=Figure(subject=WORKTREES, name=f"git_{name}_ms"),
+            most=1.2,
+        )
+        for what, name in (("made", "add"), ("made and given up", "whole"))
     ),
     *(
         Goal(

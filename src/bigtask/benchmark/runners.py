@@ -11,7 +11,7 @@ import msgspec
 
 from bigtask.errors import InvalidInput, NotFound
 
-STARTUP, RECOVERY, PARSER = "startup", "recovery", "parser"
+STARTUP, RECOVERY, PARSER, WORKTREES = "startup", "recovery", "parser", "worktrees"
 """What is measured beside the workloads."""
 
 PLACES = (Path(__file__).parent / "programs", Path(__file__).parents[3] / "bench")
@@ -72,7 +72,7 @@ class Runners:
     def subjects(self, given: Sequence[str]) -> Mapping[str, Path | None]:
         """What is to be measured, by name: a workload's file, or None for what has none. Without `given`
         everything. Raises NotFound."""
-        named = {**self.workloads(), STARTUP: None, RECOVERY: None, PARSER: None}
+        named = {**self.workloads(), STARTUP: None, RECOVERY: None, PARSER: None, WORKTREES: None}
         if not given:
             return named
         found: dict[str, Path | None] = {}
@@ -91,6 +91,8 @@ class Runners:
             return (self._ours("bigtask", "whole", "startup.py"),)
         if subject == PARSER:
             return (self._ours("bigtask", "whole", "parser.py"),)
+        if subject == WORKTREES:
+            return (self._ours("bigtask", "whole", "worktrees.py"),)
         if subject == RECOVERY:
             largest = str(self.folder / "workloads" / "W4.json")
             return tuple(

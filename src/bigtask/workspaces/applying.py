@@ -1,8 +1,8 @@
 """The run's result brought to the person: into their branch, or into their folder; and out again.
 
 `applied.json` in the run's folder says what was done, and is written before it is: `state` is `begun`,
-`done` or `undone`, `old` and `new` are commits, `branch` is the person's (null in a plain folder). For a
-folder the contents from before are in the shadow repository, as those of `old`.
+`done`, `undoing` or `undone`, `old` and `new` are commits, `branch` is the person's (null in a plain folder).
+For a folder the contents from before are in the shadow repository, as those of `old`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from typing import Literal
 
 import msgspec
 
-from bigtask.errors import Conflict, NotFound
+from bigtask import durable_file
+from bigtask.errors import Conflict, GitError, NotFound
 from bigtask.workspaces.changes import FileChange, read_merge, seen_from
+from bigtask.workspaces.exchanging import NotTakenBack
 from bigtask.workspaces.git import NOTHING, Git
-from bigtask.workspaces.moving import move, named
+from bigtask.workspaces.moments import step
+from bigtask.workspaces.moving import look_ahead, move, named, require_free
 from bigtask.workspaces.source import Source
 from bigtask.workspaces.staging import State, difference, state
 from bigtask.workspaces.values import Applied
@@ -32,12 +35,14 @@ _IN_PROGRESS = {
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):
-    state: Literal["begun", "done", "undone"]
+    state: Literal["begun", "done", "undoing", "undone"]
     old: str
     """Empty for a branch without a commit."""
 
     new: str
     branch: str | None = None
+    own: tuple[bytes, ...] = ()
+    """Files that the person had there already, just so, without git knowing of them: they stay theirs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,36 +64,65 @@ class Application:
         if record is None or record.state == "undone":
             raise NotFound("no result of this run is applied: there is nothing to undo")
         if record.branch is None:
-            files = await self._move(record.new, record.old)
+            done = await self._moved(record, msgspec.structs.replace(record, state="undoing"))
         else:
-            files = await self._undo_branch(record)
+            done = await self._undo_branch(record, record.branch)
+        files = await self._changes(done)
         self._write(msgspec.structs.replace(record, state="undone"))
         return Applied(commit=record.old or None if record.branch else None, files=files)
 
     async def _apply_to_folder(self, base: str, result: str) -> Applied:
         record = self.record()
+        if record and record.state == "begun" and record.new != result:
+            # The run went on after a merge that was broken off: that one comes to its end first.
+            record = msgspec.structs.replace(await self._moved(record, record), state="done")
+            self._write(record)
+        self.require_no_undoing(record)
         if record and record.state == "done" and record.new == result:
             return Applied(commit=None, files=(), already=True)
-        # A second result, after a run that went on, starts from what the first one left.
-        old = record.new if record and record.state == "done" else base
+        old = folder_at(record, base)
         if old == result:
             return Applied(commit=None, files=())
-        begun = _Record(state="begun", old=old, new=result)
-        before = record
+        own = record.own if record and record.state == "begun" else ()
+        done = await self._moved(record, _Record(state="begun", old=old, new=result, own=own))
+        self._write(msgspec.structs.replace(done, state="done"))
+        return Applied(commit=None, files=await self._changes(done))
+
+    async def _moved(self, before: _Record | None, begun: _Record) -> _Record:
+        """Do what `begun` says; `before` stands again where that can't be. Returns what is recorded."""
+        ends = (begun.old or await self.git.empty_tree(), begun.new)
+        undoing = begun.state == "undoing"
+        old, new = reversed(ends) if undoing else ends
+        seen = await look_ahead(self.git, old, new, keep=map(os.fsdecode, begun.own) if undoing else ())
+        require_free(seen)
+        if before is None or (before.state, before.new) != ("begun", begun.new):
+            # Later some of them are ours.
+            begun = (
+                begun if undoing else msgspec.structs.replace(begun, own=tuple(map(os.fsencode, seen.own)))
+            )
         self._write(begun)
         try:
-            files = await self._move(old, result)
-        except Conflict:
+            await move(self.git, seen, self._place)
+        except NotTakenBack:
+            raise
+        except (Conflict, GitError):
             self._restore(before)
             raise
-        self._write(msgspec.structs.replace(begun, state="done"))
-        return Applied(commit=None, files=files)
+        return begun
+
+    async def _changes(self, record: _Record) -> tuple[FileChange, ...]:
+        """What there is to tell of it."""
+        old = record.old or await self.git.empty_tree()
+        ends = (record.new, old) if record.state == "undoing" else (old, record.new)
+        return seen_from(self.source.prefix, await difference(self.git, *ends))
 
     async def _apply_to_branch(self, base: str, result: str) -> Applied:
         seen = await state(self.git, every_file=False)
         record = self.record()
         if base == result:
             return Applied(commit=None, files=())
+        if seen.head and record and seen.head == record.new:
+            self.require_no_undoing(record)
         if seen.head and await self.git.is_ancestor(result, seen.head):
             if record and record.state == "begun":
                 self._write(msgspec.structs.replace(record, state="done"))
@@ -102,37 +136,31 @@ class Application:
         else:
             _refuse_changes(seen)
             new = await self._merged(seen.head, result)
-        begun = _Record(state="begun", old=seen.head or "", new=new, branch=branch)
-        self._write(begun)
-        try:
-            files = await self._move(seen.head or await self.git.empty_tree(), new)
-        except Conflict:
-            if not half_done:
-                self._restore(record)
-            raise
+        own = record.own if record and half_done else ()
+        begun = _Record(state="begun", old=seen.head or "", new=new, branch=branch, own=own)
+        done = await self._moved(record, begun)
         await self.git.move_ref(
             f"refs/heads/{branch}", to=new, of=seen.head or NOTHING, why=f"bigtask merge {self.run_id}"
         )
-        self._write(msgspec.structs.replace(begun, state="done"))
-        return Applied(commit=new, files=files)
+        self._write(msgspec.structs.replace(done, state="done"))
+        return Applied(commit=new, files=await self._changes(done))
 
-    async def _undo_branch(self, record: _Record) -> tuple[FileChange, ...]:
+    async def _undo_branch(self, record: _Record, branch: str) -> _Record:
         seen = await state(self.git, every_file=False)
-        if (seen.head or "", seen.branch) == (record.old, record.branch) and not tracked_changes(seen):
-            return ()
-        if seen.branch != record.branch or seen.head != record.new:
-            raise Conflict(
-                f"{record.branch} isn't where the merge left it: revert {record.new[:12]} yourself"
-            )
+        # Broken off: the branch is moved last.
+        unfinished = record.state != "done" and seen.head in (record.old or None, record.new)
+        if seen.branch != branch or not (unfinished or seen.head == record.new):
+            raise Conflict(f"{branch} isn't where the merge left it: revert {record.new[:12]} yourself")
         self.may_be_touched(seen)
-        _refuse_changes(seen)
-        files = await difference(self.git, record.new, record.old or await self.git.empty_tree())
-        if record.old:
-            await self.git.call("reset", "-q", "--keep", "--no-recurse-submodules", record.old)
-        else:
-            await self._move(record.new, await self.git.empty_tree())
-            await self.git.call("update-ref", "-d", f"refs/heads/{record.branch}", record.new)
-        return seen_from(self.source.prefix, files)
+        if not unfinished:
+            _refuse_changes(seen)
+        undoing = await self._moved(record, msgspec.structs.replace(record, state="undoing"))
+        if seen.head == record.new and record.old:
+            why = f"bigtask merge {self.run_id} --undo"
+            await self.git.move_ref(f"refs/heads/{branch}", to=record.old, of=record.new, why=why)
+        elif seen.head == record.new:
+            await self.git.call("update-ref", "-d", f"refs/heads/{branch}", record.new)
+        return undoing
 
     async def _merged(self, head: str | None, result: str) -> str:
         """The commit that the branch goes to: the result itself, or a merge with what was done since."""
@@ -153,8 +181,21 @@ class Application:
     async def _holds(self, result: str, new: str) -> bool:
         return await self.git.commit(new) is not None and await self.git.is_ancestor(result, new)
 
-    async def _move(self, old: str, new: str) -> tuple[FileChange, ...]:
-        return seen_from(self.source.prefix, await move(self.git, old, new))
+    @property
+    def _place(self) -> Path:
+        """Where new files wait: out of the person's sight, but for a project on another disk."""
+        root = self.source.root
+        if root.stat().st_dev == self.home.stat().st_dev:
+            return self.home / "moving"
+        return root / f".bigtask-{self.run_id}"
+
+    def require_no_undoing(self, record: _Record | None) -> None:
+        """Raises Conflict where an undo was broken off."""
+        if record and record.state == "undoing":
+            raise Conflict(
+                "taking the result out again was broken off: "
+                f"`bigtask merge {self.run_id} --undo` brings it to its end"
+            )
 
     def may_be_touched(self, seen: State) -> str:
         """The branch that is checked out. Raises Conflict where none is, or something is in progress."""
@@ -181,12 +222,17 @@ class Application:
             self._write(record)
 
     def _write(self, record: _Record) -> None:
-        unfinished = self.home / "applied.json.new"
-        with unfinished.open("wb") as file:
-            file.write(msgspec.json.encode(record))
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(self.home / "applied.json")
+        self.git.watch("before", step("record"))
+        durable_file.replace(self.home / "applied.json", msgspec.json.encode(record), mode=0o644)
+        self.git.watch("after", step("record"))
+
+
+def folder_at(record: _Record | None, base: str) -> str:
+    """The commit whose files a folder has; a second result, after a run that went on, starts from what the
+    first one left."""
+    if record is None:
+        return base
+    return record.new if record.state == "done" else record.old
 
 
 def tracked_changes(seen: State) -> list[str]:

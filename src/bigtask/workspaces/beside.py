@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bigtask.errors import GitError
 from bigtask.workspaces.git import NOTHING
-from bigtask.workspaces.staging import stage, state
+from bigtask.workspaces.staging import reveal, stage, state
 from bigtask.workspaces.worktree import Worktree
 
 
@@ -20,6 +20,7 @@ async def bring_up(tree: Worktree, to: str, rescue: str) -> None:
     if not tree.exists:
         tree.path.parent.mkdir(parents=True, exist_ok=True)
         await tree.repository.call("worktree", "add", "-q", "--detach", "--", str(tree.path), to)
+        await tree.submodules.fill(tree.git)
         return
     git = tree.git
     head = await git.commit("HEAD")
@@ -44,6 +45,7 @@ async def give_up(tree: Worktree, rescue: str) -> None:
 
 async def _put_aside(tree: Worktree, head: str, ref: str) -> None:
     git = tree.git
+    await reveal(git)
     seen = await state(git)
     if not seen.dirty:
         return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bigtask.errors import Conflict
-from bigtask.workspaces.applying import Application, tracked_changes
+from bigtask.workspaces.applying import Application, folder_at, tracked_changes
 from bigtask.workspaces.changes import FileChange, read_merge, seen_from
 from bigtask.workspaces.git import Git
 from bigtask.workspaces.moving import look_ahead
@@ -44,16 +44,21 @@ async def foresee(application: Application, base: str, result: str) -> Forecast:
 async def _to_folder(application: Application, base: str, result: str) -> Forecast:
     record = application.record()
     done = record is not None and record.state == "done"
-    old = record.new if record is not None and done else base
+    old = folder_at(record, base)
     if old == result:
         return Forecast(way="already" if done else "nothing", result=result)
-    changes, _, blocked = await look_ahead(application.git, old, result)
+    seen = await look_ahead(application.git, old, result)
+    refused = _changed_since(seen.blocked)
+    try:
+        application.require_no_undoing(record)
+    except Conflict as conflict:
+        refused = str(conflict)
     return Forecast(
         way="apply",
         result=result,
-        files=seen_from(application.source.prefix, changes),
-        refused=_changed_since(blocked),
-        in_the_way=tuple(sorted(blocked)),
+        files=seen_from(application.source.prefix, seen.changes),
+        refused=refused,
+        in_the_way=tuple(sorted(seen.blocked)),
     )
 
 
@@ -86,7 +91,7 @@ async def _to_branch(application: Application, base: str, result: str) -> Foreca
         in_the_way = conflicts
     elif not refused:
         async with git.scratch_index() as scratch:
-            _, _, blocked = await look_ahead(scratch, old, content)
+            blocked = (await look_ahead(scratch, old, content)).blocked
         refused, in_the_way = _changed_since(blocked), tuple(sorted(blocked))
     return Forecast(
         way=way,

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from bigtask.errors import GitError, InvalidInput
 from bigtask.process import Finished, minimal_env, run
 from bigtask.workspaces.gates import Ref, Revision, require_plain
+from bigtask.workspaces.moments import Watch, step, unwatched
 from bigtask.workspaces.settings import NEUTRAL
 
 Guard = Callable[[Path], Awaitable[None]]
@@ -90,6 +91,8 @@ class Git:
     guard: Guard | None = None
     """Asked before every call with `git_dir`; what it raises is raised."""
 
+    watch: Watch = unwatched
+
     async def call(
         self,
         *arguments: str,
@@ -118,6 +121,7 @@ class Git:
         tree = [f"--work-tree={self.work_tree}"] if self.work_tree else []
         env = {"GIT_INDEX_FILE": str(self.index)} if self.index else {}
         timeout_s = _SHORT_TIMEOUT_S if verb in _SHORT else _TIMEOUT_S
+        self.watch("before", step(verb))
         finished = await _git(
             [
                 f"--git-dir={self.git_dir}",
@@ -134,6 +138,7 @@ class Git:
             timeout_s=timeout_s,
             base=_ENV,
         )
+        self.watch("after", step(verb))
         if finished.timed_out:
             raise GitError(arguments, finished.status, f"it wasn't done after {timeout_s:.0f} s")
         if finished.status not in statuses:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from bigtask.workspaces.changes import ConflictedFile, Side
 from bigtask.workspaces.git import Git
 from bigtask.workspaces.merging import Merge, content, marked
-from bigtask.workspaces.staging import difference, stage, state
+from bigtask.workspaces.staging import difference, reveal, stage, state
 
 _RECORD = "bigtask-merge"
 
@@ -45,6 +45,7 @@ async def is_untouched(git: Git) -> bool:
     _, *told = _record(git) or [""]
     if not told:
         return False
+    await reveal(git)
     seen = await state(git)
     return not seen.embedded and await stage(git, tuple(path for _, path in seen.dirty)) == told[0]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import posixpath
+import shlex
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from msgspec import structs
 from bigtask.errors import Conflict, GitError, InvalidInput, NotFound
 from bigtask.workspaces import beside, merging_begun, merging_versions, names, prepared
 from bigtask.workspaces.applying import Application
-from bigtask.workspaces.changes import ConflictedFile, FileChange, seen_from
+from bigtask.workspaces.changes import ConflictedFile, FileChange, path_from, seen_from
 from bigtask.workspaces.consent import Consent
 from bigtask.workspaces.forecast import Forecast, foresee
 from bigtask.workspaces.git import NOTHING, Git, outside
@@ -28,10 +29,12 @@ from bigtask.workspaces.including import Rules, chosen, copy, require_small, tra
 from bigtask.workspaces.integrity import Integrity
 from bigtask.workspaces.merging import Labels, Merge, Rule, merged
 from bigtask.workspaces.merging_queue import MergeQueue
+from bigtask.workspaces.moments import Watch, part_of, unwatched
 from bigtask.workspaces.moving import named
 from bigtask.workspaces.ports import PortBlocks
 from bigtask.workspaces.source import Source
 from bigtask.workspaces.staging import difference, stage, state
+from bigtask.workspaces.submodules import Submodules
 from bigtask.workspaces.values import (
     Applied,
     Begun,
@@ -59,7 +62,15 @@ class RunWorkspaces:
     raise `NotFound`. All of them raise `GitError` where git says no.
     """
 
-    def __init__(self, run_id: str, source: Source, home: Path, *, ports: PortBlocks | None = None) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        source: Source,
+        home: Path,
+        *,
+        ports: PortBlocks | None = None,
+        watch: Watch = unwatched,
+    ) -> None:
         self._run_id = run_id
         self._source = source
         self._home = home.resolve()
@@ -73,17 +84,21 @@ class RunWorkspaces:
             assert source.git_dir is not None
             assert source.common_dir is not None
             self._common_dir = source.common_dir
-            self._repository = source.git
+            self._repository = replace(source.git, watch=watch)
             self._files = self._repository
         else:
             self._common_dir = self._home / "shadow.git"
             # The folder's index is for the folder alone: a worktree would be made into it.
             guard = Consent(self._common_dir, frozenset()).require
-            self._repository = Git(git_dir=self._common_dir, settings=source.settings, guard=guard)
+            self._repository = Git(
+                git_dir=self._common_dir, settings=source.settings, guard=guard, watch=watch
+            )
             self._files = replace(self._repository, work_tree=source.root, index=self._home / "folder.index")
         self.integrity = Integrity(
             run_id=run_id, repository=self._repository, common_dir=self._common_dir, home=self._home
         )
+        stores = {self._common_dir, *([source.git_dir] if source.git_dir is not None else [])}
+        self._submodules = Submodules(folder=self._home / "submodules", stores=tuple(sorted(stores)))
         self._integration: Workspace | None = None
         self._held: dict[tuple[str, int], Workspace] = {}
         self._queue = MergeQueue(run_id=run_id, git=self._repository)
@@ -103,12 +118,13 @@ class RunWorkspaces:
             raise NotFound(f"the run {self._run_id} has no workspace yet: prepare it first")
         return self._integration
 
+    @part_of("prepare")
     async def prepare(self, base: str | None = None, include_changes: bool = False) -> str:
         """Make the integration branch and its worktree; returns the commit that the run starts from.
 
         That is `base`, or where the person is, with `include_changes` including what they didn't commit and
-        don't ignore. Once decided it stays. Raises `InvalidInput` for a base that doesn't exist, and for
-        repositories inside the project that git can't record.
+        don't ignore. Once decided it stays. Raises `InvalidInput` for a base that doesn't exist, for
+        repositories inside the project that git can't record, and for submodules whose commit isn't here.
         """
         if base is not None and include_changes:
             raise InvalidInput("a chosen base has no uncommitted changes: leave one of the two out")
@@ -121,6 +137,10 @@ class RunWorkspaces:
                 raise InvalidInput("the branch bigtask stands where bigtask's branches belong: rename it")
             if base_ref not in refs:
                 commit = await self._base(base, include_changes=include_changes)
+                if self._source.kind == "git":
+                    missing = await self._submodules.missing(self._repository, commit)
+                    if missing:
+                        raise InvalidInput(_not_here(missing))
                 create = f"create {base_ref} {commit}\ncreate {main_ref} {commit}\n"
                 await self._repository.call("update-ref", "--stdin", input=create.encode())
                 refs = {base_ref: commit, main_ref: commit}
@@ -131,11 +151,13 @@ class RunWorkspaces:
                 await tree.discard()
             if tree.exists:
                 await self._catch_up(tree)
+                await self._submodules.fill(tree.git)
             else:
                 await tree.add()
             self._integration = self._workspace(tree, names.INTEGRATION, 1, refs[base_ref])
         return refs[base_ref]
 
+    @part_of("branch")
     async def acquire(self, task_id: str, n: int, start: str | None = None) -> Workspace:
         """An attempt's workspace on a branch of its own, from `start` or else from the integration branch.
 
@@ -170,6 +192,7 @@ class RunWorkspaces:
                 await self._repository.move_ref(own, to=begin, of=NOTHING, why="bigtask: acquire")
             if tree.exists and tree.sound:
                 await tree.rescue(names.rescue_ref(self._run_id, task_id, n), start=begin)
+                await self._submodules.fill(tree.git)
             else:
                 if tree.exists:
                     await tree.discard()
@@ -205,6 +228,7 @@ class RunWorkspaces:
         """Whether the attempt has a worktree."""
         return (self._home / "workspaces" / names.folder(self._run_id, task_id, n)).exists()
 
+    @part_of("commit")
     async def commit(self, task_id: str, n: int, message: str, *, resolves: bool = False) -> Commit:
         """Record what an attempt wrote on its branch, and tell the whole of its work.
 
@@ -256,12 +280,15 @@ class RunWorkspaces:
             await git.call("symbolic-ref", "HEAD", own)
         if onto is not None:
             merging_begun.forget(git)
-        return await self._told(git, onto or start, tip)
+        told = await self._told(git, onto or start, tip)
+        changed = await self._submodules.changed(git)
+        return replace(told, in_submodules=tuple(path_from(self._source.prefix, path) for path in changed))
 
     async def _told(self, git: Git, start: str, tip: str) -> Commit:
         changes = await difference(git, start, tip)
         return Commit(commit=tip if tip != start else None, files=seen_from(self._source.prefix, changes))
 
+    @part_of("merge")
     async def merge(
         self, task_id: str, n: int, title: str, strategy: Strategy | None = None
     ) -> Merged | TakenOut | Conflicted | Nothing:
@@ -281,6 +308,7 @@ class RunWorkspaces:
             await self._follow(self._worktree(names.INTEGRATION, 1, self._main), ours, done.commit)
             return done
 
+    @part_of("merge")
     async def begin_merge(
         self, task_id: str, n: int, strategy: Strategy | None = None, *, work: int | None = None
     ) -> Begun:
@@ -335,10 +363,12 @@ class RunWorkspaces:
         """The merge that isn't kept yet: of this process, or of one that ended while it was being checked."""
         return await self._queue.trial() if self._common_dir.exists() else None
 
+    @part_of("keep")
     async def keep(self, trial: Trial) -> None:
         async with self._merging:
             await self._queue.keep(trial)
 
+    @part_of("take-out")
     async def take_out(self, trial: Trial, reason: str) -> TakenOut:
         """Put the integration branch back to what it was before the merge, by a new commit."""
         async with self._merging:
@@ -437,6 +467,7 @@ class RunWorkspaces:
         """What the work is merged with in its workspace, and the work."""
         return names.onto_ref(self._run_id, task_id, n), names.work_ref(self._run_id, task_id, n)
 
+    @part_of("release")
     async def release(self, task_id: str, n: int) -> Rescue | None:
         """Give an attempt's worktree up; its branch stays. Uncommitted work goes to the rescue ref.
 
@@ -497,6 +528,7 @@ class RunWorkspaces:
             await beside.bring_up(tree, commit, names.rescue_ref(self._run_id, names.BESIDE, 1))
             return replace(self._workspace(tree, names.BESIDE, 1, commit), branch="")
 
+    @part_of("apply")
     async def apply_result(self) -> Applied:
         """Bring the result into the person's branch, or into the folder. To repeat it changes nothing.
 
@@ -511,6 +543,7 @@ class RunWorkspaces:
         base, head = await self._ends()
         return await foresee(self._application(), base, head)
 
+    @part_of("undo")
     async def undo_apply(self) -> Applied:
         """Take the result out again. Raises `Conflict` if something changed since, `NotFound` without one."""
         async with self._merging:
@@ -534,6 +567,7 @@ class RunWorkspaces:
             *(Leftover(kind="branch", name=ref.removeprefix("refs/heads/")) for ref in sorted(branches)),
         ]
 
+    @part_of("release")
     async def give_up(self) -> None:
         """Every worktree of the run goes; the branches stay, and what wasn't committed is kept as `release`
         keeps it. `prepare` makes the integration worktree again."""
@@ -669,6 +703,7 @@ class RunWorkspaces:
             path=self._home / "workspaces" / names.folder(self._run_id, task_id, n),
             branch=branch,
             trash=self._home / "trash",
+            submodules=self._submodules,
             private=prepared.private(self._home, names.folder(self._run_id, task_id, n)),
         )
 
@@ -694,6 +729,14 @@ class RunWorkspaces:
     def _require(self, tree: Worktree) -> None:
         if not tree.sound:
             raise NotFound(f"{tree.path.name} has no workspace: acquire it first")
+
+
+def _not_here(paths: tuple[str, ...]) -> str:
+    word = "submodule" if len(paths) == 1 else "submodules"
+    return (
+        f"the {word} {named(paths)}: the commit that the project names isn't on this machine: "
+        f"git submodule update --init -- {shlex.join(paths)}"
+    )
 
 
 def _embedded(paths: tuple[str, ...]) -> str:

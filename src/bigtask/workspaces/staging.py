@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bigtask.workspaces.changes import Change, read_changes
+from bigtask.workspaces.changes import Change, Side, read_changes
 from bigtask.workspaces.git import Git
 
 _DIRTY = {"?": "untracked", "u": "conflicted"}
@@ -71,12 +71,55 @@ def read_status(printed: bytes) -> State:
     return State(head=head, branch=branch, dirty=tuple(dirty))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What the index says of a path. `side` is None while it is in conflict. Git doesn't look at the file of
+    a `hidden` one; a sparse checkout has none of a `sparse` one."""
+
+    side: Side | None
+    hidden: bool
+    sparse: bool
+
+
+async def entries(git: Git) -> dict[str, Entry]:
+    """The whole index, by path."""
+    printed = await git.call("ls-files", "--stage", "-v", "-z")
+    found = {}
+    for line in os.fsdecode(printed.stdout).split("\0"):
+        about, _, path = line.partition("\t")
+        if path:
+            tag, mode, blob, number = about.split(" ")
+            found[path] = Entry(
+                side=Side(mode=mode, blob=blob) if number == "0" else None,
+                hidden=tag.islower() or tag == "S",
+                sparse=tag in "sS",
+            )
+    return found
+
+
+async def reveal(git: Git) -> None:
+    """Have git look at every file again that somebody told it not to look at (`--assume-unchanged`,
+    `--skip-worktree`): what changed there would be nobody's work. What a sparse checkout leaves out stays
+    so."""
+    assert git.work_tree is not None
+    assumed, skipped = [], []
+    for line in (await git.call("ls-files", "-v", "-z")).stdout.split(b"\0"):
+        tag, path = line[:1], line[2:]
+        if tag.islower():
+            assumed.append(path)
+        if tag in b"sS" and path and os.path.lexists(os.fsencode(git.work_tree) + b"/" + path):
+            skipped.append(path)
+    for option, paths in (("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)):
+        if paths:
+            await git.call("update-index", option, "-z", "--stdin", input=b"\0".join(paths) + b"\0")
+
+
 async def stage(git: Git, paths: tuple[str, ...]) -> str:
     """Put these files as they are into the index, and return its tree. A path without a file is removed."""
-    hidden = _hidden(git.work_tree, paths)
+    gone = _gone(git.work_tree, paths)
     for options, some in (
-        (("--force-remove",), [path for path in paths if path in hidden]),
-        (("--add", "--remove", "--replace"), [path for path in paths if path not in hidden]),
+        (("--force-remove",), [path for path in paths if path in gone]),
+        (("--add", "--remove", "--replace"), [path for path in paths if path not in gone]),
     ):
         if some:
             listed = b"".join(os.fsencode(path) + b"\0" for path in some)
@@ -84,8 +127,9 @@ async def stage(git: Git, paths: tuple[str, ...]) -> str:
     return await git.word("write-tree")
 
 
-def _hidden(tree: Path | None, paths: Iterable[str]) -> set[str]:
-    """The paths with a link where one of their folders was: git refuses to look for them behind it."""
+def _gone(tree: Path | None, paths: Iterable[str]) -> set[str]:
+    """The paths where no file is that git would look for: a link stands where one of their folders was, or a
+    folder stands there."""
     assert tree is not None
     linked: dict[str, bool] = {"": False}
 
@@ -94,7 +138,12 @@ def _hidden(tree: Path | None, paths: Iterable[str]) -> set[str]:
             linked[folder] = behind(posixpath.dirname(folder)) or (tree / folder).is_symlink()
         return linked[folder]
 
-    return {path for path in paths if behind(posixpath.dirname(path))}
+    def is_folder(path: str) -> bool:
+        file = tree / path
+        # That of a submodule counts as one file.
+        return file.is_dir() and not file.is_symlink() and not os.path.lexists(file / ".git")
+
+    return {path for path in paths if behind(posixpath.dirname(path)) or is_folder(path)}
 
 
 async def difference(git: Git, old: str, new: str) -> tuple[Change, ...]:

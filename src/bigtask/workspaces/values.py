@@ -39,6 +39,8 @@ class Commit:
 
     commit: str | None
     files: tuple[FileChange, ...] = ()
+    in_submodules: tuple[str, ...] = ()
+    """Files that it changed in submodules, which are no part of it."""
 
     @property
     def insertions(self) -> int:

@@ -12,7 +12,8 @@ from pathlib import Path
 from bigtask.errors import GitError
 from bigtask.workspaces import beneath, names
 from bigtask.workspaces.git import NOTHING, Git
-from bigtask.workspaces.staging import State, stage, state
+from bigtask.workspaces.staging import State, reveal, stage, state
+from bigtask.workspaces.submodules import Submodules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class Worktree:
     path: Path
     branch: str
     trash: Path
+    submodules: Submodules
     private: frozenset[str] = frozenset()
     """Files that were copied in for the work and are never recorded, as paths from the top."""
 
@@ -65,6 +67,7 @@ class Worktree:
         """Check the branch, which exists, out into the folder, which doesn't."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         await self.repository.call("worktree", "add", "-q", "--", str(self.path), self.branch)
+        await self.submodules.fill(self.git)
 
     def free_index(self) -> None:
         """Take away the lock that a killed git left. Only where nobody works any more."""
@@ -74,6 +77,7 @@ class Worktree:
         """What changed, private files aside. Where the agent has put those into the index, or into commits
         since `start`, they are taken out: such commits become one without them."""
         git = self.git
+        await reveal(git)
         if not self.private:
             return await state(git)
         await _take_out(git, self.private)
@@ -141,18 +145,26 @@ class Worktree:
             self._discard(path for path in os.fsdecode(ignored.stdout).split("\0") if path)
             # Those that no rule of git's ignores here.
             self._discard(sorted(self.private))
+            self._discard(await self.submodules.changed(self.git, ignored=True))
             try:
                 await self.repository.call("worktree", "remove", "--", str(self.path))
             except GitError:
-                # It has submodules, or somebody still writes. A removal that isn't forced is a move.
+                # A submodule was checked out in it, or somebody still writes. A removal that isn't forced is
+                # a move.
                 await self.discard()
+            self.submodules.forget(self.path.name)
         else:
             await self.discard()
 
     async def discard(self) -> None:
-        """Move the whole folder to the trash and let git forget it."""
-        if os.path.lexists(self.path):
-            self.path.rename(self._bin() / self.path.name)
+        """Move the whole folder to the trash, with what its submodules know, and let git forget it."""
+        modules = self._record / "modules"
+        folder = self._bin() if os.path.lexists(self.path) or modules.exists() else None
+        if folder and os.path.lexists(self.path):
+            self.path.rename(folder / self.path.name)
+        if folder and modules.exists():
+            # Of commits that were made in a submodule this is the only place.
+            shutil.move(modules, folder / "modules")
         if self._record.exists():
             (self._record / "locked").unlink(missing_ok=True)
             try:
@@ -160,6 +172,7 @@ class Worktree:
             except GitError:
                 # A record that was never finished isn't one that git knows.
                 shutil.rmtree(self._record)
+        self.submodules.forget(self.path.name)
 
     async def _keep(
         self, ref: str, earlier: str | None, head: str, dirty: tuple[tuple[str, str], ...]
