@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import msgspec
 
 from bigtask import durable_file
 from bigtask.errors import InvalidInput
+
+_CONTENTS = 16
 
 
 class Kind(StrEnum):
@@ -25,15 +28,19 @@ class Kind(StrEnum):
     """A repository's `.bigtask/config.toml`."""
     GIT = "git"
     """What the git settings of a repository make git run, of its `.git/config`."""
+    AGENT = "agent"
+    """What a project brings for agents (instructions, hooks, tool servers), of its top folder."""
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`path` is the absolute path of the file; `approved_at` is in milliseconds since 1970."""
+    """`path` is the absolute path of the file; `approved_at` is in milliseconds since 1970. `files` are the
+    digests of what was approved together, by path."""
 
     kind: Kind
     path: str
     digest: str
     approved_at: int
+    files: Mapping[str, str] = {}
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,15 +88,34 @@ class Approvals:
         now = time.time_ns() // 1_000_000
         self._change(kind, path, Approval(kind=kind, path=_key(path), digest=digest, approved_at=now))
 
+    def approve_rules(self, top: Path, digest: str, files: Mapping[str, str]) -> None:
+        """What a project brings for agents. The last 16 contents of it stay approved, because branches differ
+        in it."""
+        now = time.time_ns() // 1_000_000
+        approval = Approval(
+            kind=Kind.AGENT, path=_key(top), digest=digest, approved_at=now, files=dict(files)
+        )
+        self._change(Kind.AGENT, top, approval, beside=_CONTENTS - 1)
+
+    def rules_approved(self, top: Path) -> Mapping[str, str] | None:
+        """The files of what was approved last, by path; None where nothing was."""
+        return next((a.files for a in reversed(self.listed()) if _is_of(a, Kind.AGENT, top)), None)
+
     def withdraw(self, kind: Kind, path: Path) -> None:
         self._change(kind, path, None)
 
-    def _change(self, kind: Kind, path: Path, approval: Approval | None) -> None:
+    def _change(self, kind: Kind, path: Path, approval: Approval | None, *, beside: int = 0) -> None:
+        """`beside`: how many earlier contents of the same stay approved."""
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with durable_file.alone(self._file.with_suffix(".lock")):
-                others = [kept for kept in self.listed() if (kept.kind, kept.path) != (kind, _key(path))]
-                kept = _Kept(approved=(*others, *([approval] if approval else [])))
+                listed = self.listed()
+                others = [kept for kept in listed if not _is_of(kept, kind, path)]
+                same = [kept for kept in listed if _is_of(kept, kind, path)]
+                if approval is not None:
+                    earlier = [kept for kept in same if kept.digest != approval.digest]
+                    others += [*(earlier[-beside:] if beside else ()), approval]
+                kept = _Kept(approved=tuple(others))
                 durable_file.replace(
                     self._file, msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n"
                 )
@@ -98,6 +124,10 @@ class Approvals:
                 f"the approvals in {self._file} can't be written: {error.strerror}. "
                 "Set BIGTASK_HOME to a folder that you can write to"
             ) from None
+
+
+def _is_of(approval: Approval, kind: Kind, path: Path) -> bool:
+    return (approval.kind, approval.path) == (kind, _key(path))
 
 
 def _key(path: Path) -> str:

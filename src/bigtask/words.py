@@ -73,23 +73,23 @@ def duration(ms: float) -> str:
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
-    for size, name, below, below_name in (
+    for above, name, below, below_name in (
         (86_400, "d", 3_600, "h"),
         (3_600, "h", 60, "min"),
         (60, "min", 1, "s"),
     ):
-        if whole >= size:
-            rest = whole % size // below
-            return f"{whole // size} {name}" + (f" {rest} {below_name}" if rest else "")
+        if whole >= above:
+            rest = whole % above // below
+            return f"{whole // above} {name}" + (f" {rest} {below_name}" if rest else "")
     return f"{whole} s"
 
 
 def age(ms: float) -> str:
     """One unit: how long ago, as lists show it."""
     seconds = max(ms, 0) / 1000
-    for size, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {name}"
+    for above, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= above:
+            return f"{int(seconds // above)} {name}"
     return f"{int(seconds)} s"
 
 
@@ -97,9 +97,20 @@ def span(low: float, high: float) -> str:
     """A range of minutes: `<1 min`, `≈1–2 min`, `≈2–3 h`."""
     if high < 1:
         return "<1 min"
-    unit, size = ("h", 60.0) if high >= 90 else ("min", 1.0)
-    first, last = max(round(low / size), 1), max(round(high / size), 1)
+    unit, minutes = ("h", 60.0) if high >= 90 else ("min", 1.0)
+    first, last = max(round(low / minutes), 1), max(round(high / minutes), 1)
     return f"≈{last} {unit}" if first >= last else f"≈{first}–{last} {unit}"
+
+
+def size(used: int) -> str:
+    """Of a disk: `0 B`, `512 B`, `3.4 MiB`, `12 GiB`."""
+    if used < 1024:
+        return f"{used} B"
+    amount, unit = used / 1024, "KiB"
+    for larger in ("MiB", "GiB"):
+        if amount >= 1000:
+            amount, unit = amount / 1024, larger
+    return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:,.0f} {unit}"
 
 
 def money(usd: float) -> str:

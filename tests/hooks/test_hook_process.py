@@ -15,6 +15,7 @@ from bigtask.core.hooks import HookEnded
 from bigtask.errors import NotFound
 from bigtask.host.hooks import Hooks
 from bigtask.sink import Redact, nothing_secret
+from bigtask.templates.programs import named_files
 from bigtask.workspaces.values import Workspace
 from core.world import World, started, task
 
@@ -26,9 +27,10 @@ KEPT = 4_096
 SECRET = "canary-0123456789"  # noqa: S105 - of nobody
 
 
-def called(*command: str) -> World:
-    """A run in which one call of the command is due."""
-    return started(task("a"), hooks={"onWorkerComplete": command}).complete("a")
+def called(*command: str, place: Path | None = None) -> World:
+    """A run in which one call of the command is due. What it names in the project at `place` is approved."""
+    files = named_files(command, place) if place is not None else {}
+    return started(task("a"), hooks={"onWorkerComplete": command}, hook_files=files).complete("a")
 
 
 async def seen_of(
@@ -141,8 +143,8 @@ async def test_a_program_of_the_project_is_found_by_its_path_in_it(tmp_path: Pat
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "tell").write_text("#!/bin/sh\npwd\n")
     (tmp_path / "tools" / "tell").chmod(0o755)
-    seen = await ended(called("./tools/tell"), tmp_path)
-    assert (seen.exit_status, seen.output) == (0, f"{tmp_path}\n")
+    seen = await ended(called("./tools/tell", place=tmp_path), tmp_path)
+    assert (seen.exit_status, seen.output, seen.trouble) == (0, f"{tmp_path}\n", "")
 
 
 def without(secret: str) -> Redact:

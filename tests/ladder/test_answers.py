@@ -128,6 +128,44 @@ async def test_they_are_shown_for_agents_and_with_each_run(person: Person) -> No
     assert "asked again once" in str(whole["missed"])
 
 
+MENDED = (
+    "<<<ORCHESTRATOR_RESPONSE>>>\n{'phase': 'completion', 'nonce': '{NONCE}', // done\n"
+    "'data': {'task_id': 'one', 'status': 'success', 'summary': 'Mended.', 'sumary': 1,}}\n"
+    "<<<END_ORCHESTRATOR_RESPONSE>>>\n"
+)
+
+
+@pytest.mark.integration
+async def test_a_mended_answer_is_told_as_such_everywhere(person: Person) -> None:
+    """From what the agent said to the ledger, the counts and the report, through the real run."""
+    said = [
+        {"do": "write", "path": "one.txt", "content": "1\n"},
+        {"do": "say", "text": MENDED},
+    ]
+    script = {"tasks": [{"id": "one"}], "turns": [{"when": {"task": "one"}, "steps": said}]}
+    await person.carried_out(script)
+
+    def shown(*arguments: str) -> str:
+        told = here(person.env, *arguments)
+        assert told.status == 0, told.err
+        return told.out
+
+    whole = json.loads(await in_thread(lambda: shown("show", "last", "--json")))
+    (entry,) = whole["ledger"]
+    assert (entry["quality"], entry["summary"], entry["state"]) == ("repaired", "Mended.", "completed")
+    assert "the answer was repaired (" in entry["remarks"][0]
+    (counts,) = whole["answers"].values()
+    assert (counts["strict"], counts["repaired"]) == (1, 1)
+    assert "one: the answer was repaired" in str(whole["missed"])
+    assert "1 strict, 1 repaired" in await in_thread(lambda: shown("show", "last"))
+    by_agent = json.loads(await in_thread(lambda: shown("agents", "--json")))["answers"]["byAgent"]
+    assert (by_agent["scripted"]["repaired"], by_agent["scripted"]["shares"]["repaired"]) == (1, 0.5)
+    assert "the answer was repaired (" in await in_thread(lambda: shown("report", "last"))
+    page = await in_thread(lambda: shown("show", "last", "one"))
+    for mark, word in (("~", "in its answer: "), ("!", "in its answer: "), ("!", "sumary")):
+        assert any(line.strip().startswith(mark) and word in line for line in page.splitlines()), page
+
+
 async def in_thread(work: Any) -> Any:
     """Commands have an event loop of their own."""
     import asyncio

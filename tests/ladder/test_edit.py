@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ from bigtask.host import access
 from bigtask.host.home import RunFolder
 from bigtask.module import OrchestratorModule
 from cli.person import Person, Said, waits
+
+from .editors import editor, left
 
 pytestmark = pytest.mark.integration
 
@@ -37,30 +38,6 @@ async def planned(person: Person, script: Any = THREE) -> RunFolder:
     folder = await person.create(script, yes=False)
     async with person.carrying_out(folder, waits):
         return folder
-
-
-def editor(person: Person, *changes: str) -> dict[str, str]:
-    """Each time it is called, the next of `changes` is made to the `text`; past the last one, none."""
-    program = person.place / "my editor.py"
-    program.write_text(
-        f"#!{sys.executable}\n"
-        "import pathlib, sys\n"
-        "file, calls = pathlib.Path(sys.argv[-1]), pathlib.Path(sys.argv[0] + '.calls')\n"
-        "number = len(calls.read_text()) if calls.exists() else 0\n"
-        "calls.write_text('x' * (number + 1))\n"
-        "text = file.read_text()\n"
-        f"changes = {list(changes)!r}\n"
-        "if number < len(changes):\n"
-        "    scope = {'text': text}\n"
-        "    exec(changes[number], scope)\n"
-        "    file.write_text(scope['text'])\n"
-    )
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return {"VISUAL": f"'{program}' --wait", "EDITOR": "false", "TMPDIR": str(person.place / "tmp")}
-
-
-def left(person: Person) -> list[Path]:
-    return sorted((person.place / "tmp").iterdir())
 
 
 async def run_of(folder: RunFolder) -> Run:

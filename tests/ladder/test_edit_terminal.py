@@ -124,3 +124,23 @@ def test_the_command_asks_whether_to_go_on_with_what_cannot_be_used(program: Pro
         assert terminal.ended() == 2
     (kept,) = (program.desk.home.path.parent / "tmp").iterdir()
     assert "urgency = 3" in kept.read_text()
+
+
+def test_an_answer_by_hand_is_written_in_the_editor_and_the_run_goes_on(program: Program) -> None:
+    prose = {"when": {"task": "one"}, "steps": [{"do": "say", "text": "I'd rather not."}]}
+    agent = program.desk.script({"tasks": [{"id": "one"}], "turns": [prose]})
+    with program.at_terminal("run", "tested", "Do the work", "--agent", agent, "--yes") as terminal:
+        terminal.until("[1] edit")
+        terminal.type("e\r")
+        terminal.until("NOTES: #! there is no completion block")
+        terminal.until("replace> ")
+        terminal.type('null with "done"\n')
+        terminal.until("replace> ")
+        terminal.type("\n")
+        terminal.until("NOTES: #! status must be")
+        terminal.until("replace> ")
+        terminal.type('"done" with "success"\n')
+        terminal.until("replace> ")
+        terminal.type("\n")
+        terminal.until("1 completed")
+    assert not list((program.desk.home.path.parent / "tmp").iterdir())

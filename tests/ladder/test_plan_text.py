@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bigtask.cli.plan_text import read, text_of, with_notes
+from bigtask.cli.noted import with_notes
+from bigtask.cli.plan_text import read, text_of
 from bigtask.core.values import Plan, Task
 from bigtask.errors import InvalidPlan
 from core.world import planned, started, task

@@ -184,3 +184,15 @@ def test_a_block_over_the_limit_is_refused_in_one_piece_and_in_many() -> None:
             ("the block is longer than 1 MiB: put long output into a file and name the file instead",)
         ]
         assert len(found[0].raw) == BLOCK_LIMIT
+
+
+def test_only_so_many_blocks_of_a_message_are_mended_and_the_rest_is_refused_aloud() -> None:
+    good = '{"phase": "completion", "nonce": "n", "data": {"task_id": "t", "status": "success"}}'
+    almost = f"{START}{good[:-1]},}}{END}"
+    blocks = ResponseParser().parse_all(almost * (BLOCKS_LIMIT + 1) + f"{START}{good}{END}")
+    assert [block.quality for block in blocks] == [
+        *[Quality.REPAIRED] * BLOCKS_LIMIT,
+        Quality.INVALID,
+        Quality.STRICT,
+    ]
+    assert blocks[-2].errors[0].startswith("the block isn't valid JSON")

@@ -92,7 +92,7 @@ def test_a_file_of_other_delimiters_and_broken_characters_is_read(tmp_path: Path
 
 def test_what_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     said = parse(tmp_path, str(tmp_path / "none.txt"))
-    assert (said.status, said.out) == (1, "")
-    assert "none.txt: No such file or directory" in said.err
+    assert (said.status, said.out) == (2, "")
+    assert "none.txt can't be read: No such file or directory" in said.err
     said = parse(tmp_path, "--start-delimiter", "x")
     assert (said.status, said.err.count("\n")) == (2, 1)

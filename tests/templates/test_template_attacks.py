@@ -377,6 +377,25 @@ def test_a_bomb_is_refused_on_every_way_in(tmp_path: Path, name: str) -> None:
     assert not list((tmp_path / "other").glob("*.json"))
 
 
+@pytest.mark.parametrize(
+    "name", ["100,000 unknown keys", "400,000 wrong entries", "entries that must differ"]
+)
+def test_of_a_crowd_only_the_number_is_told(name: str) -> None:
+    """Nobody is told of each: that would take a hundred times as long."""
+    for bomb in (BOMBS[name], BOMBS[name] + b","):
+        assert TemplateManager().validate(bomb).errors == (
+            ("", "the file has more than 10,000 keys and entries: this can't be a template"),
+        )
+
+
+def test_as_many_entries_as_a_person_could_write_are_read() -> None:
+    commands = [["true", str(number)] for number in range(3_000)]
+    raw = child(
+        "mine", phases={"verification": {"allowedCommands": commands}}, description="a, {b}, " * 9_000
+    )
+    assert not TemplateManager().validate(raw).errors
+
+
 def test_a_zip_that_swells_is_refused(tmp_path: Path) -> None:
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as file:

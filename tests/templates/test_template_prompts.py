@@ -46,6 +46,7 @@ def values(template: Template, phase: str, task: dict[str, Any] = TASKS[0]) -> d
         "TASK_TITLE": task["title"],
         "TASK_DESCRIPTION": task["description"],
         "TASK_SCOPE": task["scope"],
+        "TASK_CHECKS": "",
         "DEPENDENCY_OUTPUTS": "",
         "WORKER_OUTPUTS": "module-0: success",
         "MERGED_OUTPUT": "docs/api/module_0.md",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from bigtask.templates.library import shipped
 from bigtask.templates.manager import TemplateManager
 from bigtask.templates.reading import Unreadable, parse
 from bigtask.templates.shape import schema
+from cli.here import here
 
 
 def keys(part: dict[str, Any] | None = None, where: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -184,6 +186,147 @@ def test_a_slip_in_the_json_is_named_with_its_place(text: str, place: str, said:
     with pytest.raises(Unreadable, match=said.replace("\\", "\\\\")) as caught:
         parse(text.encode())
     assert place in str(caught.value)
+
+
+SLIPS: dict[str, tuple[str | dict[str, Any], str, str]] = {
+    "wrong key": (child(config={"maxWorker": 3}), "/config/maxWorker", "did you mean maxWorkers?"),
+    "key of another place": (child(maxWorkers=3), "/maxWorkers", "belongs in /config"),
+    "key in snake case": (child(config={"max_workers": 3}), "/config/max_workers", "mean maxWorkers?"),
+    "text for a number": (
+        child(config={"maxWorkers": "3"}),
+        "/config/maxWorkers",
+        'a whole number from 1 to 64, not the text "3"',
+    ),
+    "number out of bounds": (child(config={"maxWorkers": 65}), "/config/maxWorkers", "from 1 to 64, not 65"),
+    "seconds for milliseconds": (
+        child(config={"workerTimeout": 300}),
+        "/config/workerTimeout",
+        "from 10000 to 86400000, not 300",
+    ),
+    "text for a boolean": (child(config={"autoSpawn": "yes"}), "/config/autoSpawn", "true or false, not the"),
+    "bad choice": (child(config={"isolation": "wortkree"}), "/config/isolation", "did you mean worktree?"),
+    "bad merge": (
+        child(phases={"aggregation": {"onConflict": "theirs"}}),
+        "/phases/aggregation/onConflict",
+        "one of ask, resolve, first, last",
+    ),
+    "unknown phase": (child(phases={"review": {}}), "/phases/review", "known are aggregation, analysis"),
+    "misspelt phase": (
+        child(phases={"verifcation": {}}),
+        "/phases/verifcation",
+        "did you mean verification?",
+    ),
+    "prompt called after its phase": (
+        child(prompts={"workerExecution": {"system": "x"}}),
+        "/prompts/workerExecution",
+        "belongs in /phases",
+    ),
+    "prompt as a text": (
+        child(prompts={"worker": "Do it"}),
+        "/prompts/worker",
+        "must be an object, not the text",
+    ),
+    "misspelt variable": (
+        child(prompts={"worker": {"user": "{TASK_DESCRIPTON}"}}),
+        "/prompts/worker/user",
+        "did you mean TASK_DESCRIPTION?",
+    ),
+    "variable of another phase": (
+        child(prompts={"analysis": {"user": "{TASK_ID}"}}),
+        "/prompts/analysis/user",
+        "only in workerExecution",
+    ),
+    "name of a variable in small letters": (
+        child(variables={"language": "en"}),
+        "/variables/language",
+        "the name must be",
+    ),
+    "list for a variable": (
+        child(variables={"X": ["a"]}),
+        "/variables/X",
+        "must be text or a number or true",
+    ),
+    "command as a text": (child(hooks={"onError": "notify me"}), "/hooks/onError", 'write ["notify", "me"]'),
+    "hook that isn't there": (child(hooks={"onError": ["./tolls/tell"]}), "/hooks/onError/0", "isn't there"),
+    "hook that can't be executed": (
+        child(hooks={"onError": ["./tools/tell"]}),
+        "/hooks/onError/0",
+        "chmod +x ./tools/tell",
+    ),
+    "unknown hook": (
+        child(hooks={"onFinish": ["true"]}),
+        "/hooks/onFinish",
+        "known are onAllWorkersComplete",
+    ),
+    "same delimiters": (
+        child(prompts={"responseFormat": {"startDelimiter": "@@@@@@", "endDelimiter": "@@@@@@"}}),
+        "/prompts/responseFormat",
+        "neither may contain the other",
+    ),
+    "empty delimiter": (
+        child(prompts={"responseFormat": {"startDelimiter": ""}}),
+        "/prompts/responseFormat/startDelimiter",
+        "must be",
+    ),
+    "cycle": (child(extends="mine"), "/extends", "mine -> mine"),
+    "missing parent": (child(extends="documentaton"), "/extends", "did you mean documentation?"),
+    "no parent": (
+        {"id": "mine", "name": "Mine"},
+        "/prompts",
+        "a template without extends needs it",
+    ),
+    "no name": ({"id": "mine", "extends": "_default"}, "/name", "name is missing"),
+    "id with a capital": (child() | {"id": "Mine"}, "/id", "a-z"),
+    "id of another file": (child() | {"id": "other"}, "/id", "must be mine, the name of its file, not other"),
+    "fewer tasks than the least": (
+        child(phases={"taskPlanning": {"validation": {"minTasks": 9, "maxTasks": 3}}}),
+        "/phases/taskPlanning/validation/minTasks",
+        "must not be above maxTasks (3)",
+    ),
+    "field that no answer has": (
+        child(prompts={"analysis": {"format": {"requiredFields": ["sumary"]}}}),
+        "/prompts/analysis/format/requiredFields/0",
+        "did you mean summary?",
+    ),
+    "missing comma": (
+        '{"id": "mine"\n "name": "Mine"}',
+        "",
+        "line 2, column 2: a comma or a closing bracket",
+    ),
+    "comma too many": ('{"id": "mine",\n "name": "Mine",\n}', "", "a comma too many"),
+    "comment": ('{"id": "mine", // mine\n "name": "Mine"}', "", "JSON has no comments"),
+    "key twice": (
+        '{"id": "mine",\n "name": "Mine",\n "extends": "_default",\n "name": "M"}',
+        "",
+        '"name" stands twice in the same object (lines 2 and 4): keep one of them',
+    ),
+    "key twice among others": (
+        '{"prompts": {"worker": {"user": "a"}, "analysis": {"user" : "b", "user": "c"}}}',
+        "",
+        '"user" stands twice in the same object (lines 1, 1 and 1): keep one of them',
+    ),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_an_author_s_slip_is_told_with_its_file_its_place_and_the_fix(slip: str, tmp_path: Path) -> None:
+    """As `bigtask template validate FILE` says it, in the order in which an author reads."""
+    written, pointer, said = SLIPS[slip]
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "tell").write_text("#!/bin/sh\n")
+    folder = tmp_path / ".bigtask" / "templates"
+    folder.mkdir(parents=True)
+    file = folder / "mine.json"
+    file.write_text(written if isinstance(written, str) else json.dumps(written))
+    told = here(
+        {"HOME": str(tmp_path), "BIGTASK_HOME": str(tmp_path / "home")}, "template", "validate", str(file)
+    )
+    assert "Traceback" not in told.err
+    head, *problems = told.out.splitlines()
+    assert str(file) in head
+    line = next((line for line in problems if f"error {pointer}" in line or f" {pointer}: " in line), None)
+    assert line is not None, told.out
+    assert said in " ".join(told.out.split()), told.out
 
 
 def test_shipped_templates_can_be_extended() -> None:

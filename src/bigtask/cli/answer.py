@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from bigtask.cli.frame import Frame, carry_out, json_option, print_json, run_argument
 from bigtask.cli.screen import note
-from bigtask.cli.words import counted
+from bigtask.errors import BigtaskError
+from bigtask.words import counted
+
+if TYPE_CHECKING:
+    from bigtask.cli.editing import LooseRun
 
 
 @click.command(
     short_help="Answer something that a run waits for.",
-    epilog="Example: bigtask answer last w3 allow --scope task",
+    epilog="\b\nExamples:\n  bigtask answer last w3 allow --scope task\n  bigtask answer last w1 edit\n"
+    "  bigtask answer last w1 edit --data answer.json",
 )
 @run_argument
 @click.argument("waiting_id", metavar="WAITING")
@@ -34,22 +41,55 @@ def command(
     frame: Frame, run_id: str, waiting_id: str, answer: str, scope: str, data: str | None, as_json: bool
 ) -> None:
     """Answers something that a run waits for. `bigtask inbox` and `bigtask show RUN` list what there is, with
-    the answers that each of them takes."""
+    the answers that each of them takes.
+
+    `edit` is for an agent's answer that can't be used: without --data it opens your editor (VISUAL, else
+    EDITOR) with what was wrong, what the agent said, and the fields that are wanted. What you save is checked
+    before it counts.
+    """
+    from bigtask.cli.editing import LooseRun
     from bigtask.cli.handwritten import read_data
-    from bigtask.cli.steering import ask
     from bigtask.core.commands import Answer
     from bigtask.core.status import status
 
     folder = frame.find(run_id)
-    name = frame.name_of(folder)
-    given = None if data is None else read_data(data)
+    way = LooseRun(frame, folder, "answer")
 
-    wanted = Answer(waiting_id=waiting_id, answer=answer, scope=scope, data=given, by=frame.who)
-    run, held = carry_out(lambda: ask(frame, folder, "answer", wanted))
+    async def work() -> bool:
+        from bigtask.cli.answer_editing import by_hand
+
+        if answer == "edit" and data is None:
+            waiting = by_hand(await way.run(), waiting_id)
+            if waiting is not None:
+                return await _edited(way, waiting_id, scope, frame.who)
+        given = None if data is None else read_data(data)
+        await way.ask(Answer(waiting_id=waiting_id, answer=answer, scope=scope, data=given, by=frame.who))
+        return True
+
+    answered = carry_out(work)
+    run, held, name = way.seen, way.held, way.name
     if as_json:
-        answered = {"id": run.id, "waitingId": waiting_id, "answer": answer, "scope": scope}
-        print_json({**answered, "status": status(run), "waiting": len(run.waiting), "held": held})
+        said = {"id": run.id, "waitingId": waiting_id, "answer": answer if answered else None, "scope": scope}
+        print_json({**said, "status": status(run), "waiting": len(run.waiting), "held": held})
+    if not answered:
+        note(f"{waiting_id} still waits for its answer")
+        return
     left = counted(len(run.waiting), "question")
     more = f" {left} left: bigtask show {name}." if run.waiting else ""
     on = "" if held or run.outcome is not None else f" Nobody carries the run on: bigtask resume {name}"
     note(f"{waiting_id} is answered: {answer}.{more}{on}")
+
+
+async def _edited(way: LooseRun, waiting_id: str, scope: str, who: str) -> bool:
+    from bigtask.cli.answer_editing import edit_answer
+    from bigtask.cli.editor import draft
+
+    with draft(".json") as text:
+        try:
+            return await edit_answer(way, text, way.seen.waiting[waiting_id], scope=scope, by=who)
+        except BigtaskError:
+            if text.keep:
+                note(
+                    f"what you wrote is kept: bigtask answer {way.name} {waiting_id} edit --data {text.path}"
+                )
+            raise

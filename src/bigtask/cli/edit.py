@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -14,9 +12,8 @@ from bigtask.cli.screen import note
 from bigtask.errors import BigtaskError, InvalidInput
 
 if TYPE_CHECKING:
+    from bigtask.cli.editing import LooseRun
     from bigtask.cli.plan_editing import Edited
-    from bigtask.core.commands import EditPlan
-    from bigtask.core.run import Run
     from bigtask.host.home import RunFolder
 
 
@@ -46,7 +43,9 @@ def command(frame: Frame, run_id: str, prints: bool, given: str | None, as_json:
     if prints:
         click.echo(carry_out(lambda: _printed(frame, folder)), nl=False)
         return
-    way = _Way(frame, folder)
+    from bigtask.cli.editing import LooseRun
+
+    way = LooseRun(frame, folder, "edit")
     edited = carry_out(lambda: _from(frame, way, given) if given is not None else _edited(frame, way))
     run = way.seen
     name = frame.name_of(folder)
@@ -78,7 +77,7 @@ async def _printed(frame: Frame, folder: RunFolder) -> str:
     return text_of(run)
 
 
-async def _from(frame: Frame, way: _Way, given: str) -> Edited | None:
+async def _from(frame: Frame, way: LooseRun, given: str) -> Edited | None:
     from bigtask.cli.plan_editing import Edited, edits_of, plan_of
     from bigtask.core.commands import EditPlan
 
@@ -111,7 +110,7 @@ def _read(given: str) -> str:
     return text
 
 
-async def _edited(frame: Frame, way: _Way) -> Edited | None:
+async def _edited(frame: Frame, way: LooseRun) -> Edited | None:
     from bigtask.cli.editor import draft
     from bigtask.cli.plan_editing import edit_plan, plan_of
 
@@ -119,45 +118,8 @@ async def _edited(frame: Frame, way: _Way) -> Edited | None:
     plan_of(await way.run())
     with draft(".toml") as text:
         try:
-            return await edit_plan(way, text, knows=way.knows, by=frame.who)
+            return await edit_plan(way, text, by=frame.who)
         except BigtaskError:
             if text.keep:
                 note(f"what you wrote is kept: bigtask edit {way.name} --from {text.path}")
             raise
-
-
-class _Way:
-    """To a run that this process doesn't hold: while the editor is open others may carry it out."""
-
-    def __init__(self, frame: Frame, folder: RunFolder) -> None:
-        self._frame = frame
-        self._folder = folder
-        self.seen: Run
-        self.held = False
-
-    @property
-    def name(self) -> str:
-        return self._frame.name_of(self._folder)
-
-    def knows(self, name: str) -> bool:
-        from bigtask.cli.plan_editing import is_agent
-
-        return is_agent(self._frame.agents, name)
-
-    async def run(self) -> Run:
-        from bigtask.cli.reading import is_held, load
-
-        self.seen, self.held = await load(self._folder), is_held(self._folder)
-        return self.seen
-
-    async def ask(self, command: EditPlan) -> None:
-        from bigtask.cli.steering import ask
-
-        self.seen, self.held = await ask(self._frame, self._folder, "edit", command)
-
-    async def goes_on(self, problems: Sequence[str]) -> bool:
-        for problem in problems:
-            note(f"  - {problem}")
-        if not (os.isatty(0) and os.isatty(2)):
-            return False
-        return click.confirm("Go on editing?", default=True, err=True)

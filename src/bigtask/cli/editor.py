@@ -17,7 +17,8 @@ _USUAL = ("editor", "nano", "vi")
 
 
 def editor_of(environ: Mapping[str, str]) -> list[str]:
-    """What `VISUAL` or `EDITOR` says, with its arguments, else what is installed. Raises InvalidInput."""
+    """What `VISUAL` or `EDITOR` says, with its arguments, else what is installed, which needs a terminal.
+    Raises InvalidInput."""
     said = environ.get("VISUAL", "").strip() or environ.get("EDITOR", "").strip()
     try:
         command = shlex.split(said)
@@ -25,6 +26,10 @@ def editor_of(environ: Mapping[str, str]) -> list[str]:
         raise InvalidInput(f"VISUAL or EDITOR is {said!r}, which has a quote without its end") from None
     if command:
         return command
+    if not os.isatty(0):
+        raise InvalidInput(
+            "there is no terminal for an editor: hand in a file (--help says how), or set VISUAL"
+        )
     found = next((program for name in _USUAL if (program := shutil.which(name))), None)
     if found is None:
         raise InvalidInput("there is no editor: set VISUAL or EDITOR to yours")

@@ -6,18 +6,16 @@ nothing of theirs is lost: the edits are put on top of it, and the person sees t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 
-from bigtask.agents.table import AgentTable
 from bigtask.cli import plan_text
+from bigtask.cli.editing import Knows, Way
 from bigtask.cli.editor import Draft
 from bigtask.cli.event_lines import edit_words
-from bigtask.cli.following import Following
-from bigtask.cli.reading import linked
+from bigtask.cli.noted import with_notes
 from bigtask.core import plan as plans
 from bigtask.core.commands import EditPlan, require
 from bigtask.core.difference import difference, rebased, redirected
@@ -25,22 +23,6 @@ from bigtask.core.edits import Edit, SetTask
 from bigtask.core.run import Run
 from bigtask.core.values import Plan
 from bigtask.errors import BigtaskError, Conflict, InvalidInput, InvalidPlan, NotFound, StaleRevision
-from bigtask.host.link import RunLink, named
-
-Knows = Callable[[str], bool]
-"""Whether there is an agent of that name."""
-
-
-class Way(Protocol):
-    """How the editing reaches the run and the person."""
-
-    async def run(self) -> Run:
-        """As it is by now."""
-
-    async def ask(self, command: EditPlan) -> object: ...
-
-    async def goes_on(self, problems: Sequence[str]) -> bool:
-        """Whether the person wants to go on editing a text that can't be used, and why it can't."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +66,7 @@ def edits_of(run: Run, plan: Plan, text: str, *, knows: Knows) -> tuple[Edit, ..
     return edits
 
 
-async def edit_plan(way: Way, draft: Draft, *, knows: Knows, by: str) -> Edited | None:
+async def edit_plan(way: Way, draft: Draft, *, by: str) -> Edited | None:
     """None where the plan stays as it is. Raises what was wrong when the person has enough of a text that
     can't be used; `draft` keeps that one."""
     run = await way.run()
@@ -101,7 +83,7 @@ async def edit_plan(way: Way, draft: Draft, *, knows: Knows, by: str) -> Edited 
             raise wrong
         edits: tuple[Edit, ...] = ()
         try:
-            edits = edits_of(run, base, text, knows=knows)
+            edits = edits_of(run, base, text, knows=way.knows)
             if edits:
                 await way.ask(EditPlan(revision=base.revision, edits=edits, by=by))
             draft.keep = False
@@ -118,46 +100,10 @@ async def edit_plan(way: Way, draft: Draft, *, knows: Knows, by: str) -> Edited 
             shown, base, wrong = plan_text.text_of(run, merged, notes=notes), now, None
         else:
             notes = problems_of(wrong)
-            shown = plan_text.with_notes(text, notes)
+            shown = with_notes(text, notes)
         if not await way.goes_on(notes):
             draft.write(shown)
             raise wrong or StaleRevision(given=given, current=now.revision)
-
-
-class FollowedRun:
-    """The way to a run that this process follows, with the person at its terminal. What can't be used opens
-    again in the editor, which shows why; to save it unchanged is to have enough."""
-
-    def __init__(self, following: Following, agents: AgentTable) -> None:
-        self._following = following
-        self._agents = agents
-
-    def knows(self, name: str) -> bool:
-        return is_agent(self._agents, name)
-
-    async def run(self) -> Run:
-        # What its holder has recorded may not have come here yet.
-        return await linked(self._link, self._following.folder.id)
-
-    async def ask(self, command: EditPlan) -> None:
-        await self._link.ask(named(command))
-
-    @property
-    def _link(self) -> RunLink:
-        if self._following.link is None:
-            raise Conflict("nobody carries the run out at this moment: try again")
-        return self._following.link
-
-    async def goes_on(self, problems: Sequence[str]) -> bool:
-        return True
-
-
-def is_agent(agents: AgentTable, name: str) -> bool:
-    try:
-        return name in agents
-    except BigtaskError:
-        # A script that can't be read.
-        return False
 
 
 def problems_of(error: BigtaskError) -> list[str]:

@@ -8,23 +8,20 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import dropwhile
 from typing import Any
 
 import msgspec
 
-from bigtask.cli.words import one_line, plain, short
+from bigtask.cli.noted import with_notes
 from bigtask.core.difference import Merged
 from bigtask.core.run import Run
 from bigtask.core.states import NOT_BEGUN
 from bigtask.core.values import Plan, Task
 from bigtask.errors import InvalidPlan
+from bigtask.words import one_line, plain, short
 
 LONGEST = 4 * 2**20
 """Bytes. A plan is shorter."""
-
-_MARK = "#! "
-"""Begins the lines that say what was wrong with the text the last time."""
 
 _HEAD = """\
 # The plan of run {name}: {request}
@@ -67,18 +64,7 @@ def text_of(run: Run, plan: Plan | None = None, *, notes: Sequence[str] = ()) ->
     revision = (
         f"revision = {plan.revision}  # stays: it shows whether somebody else edited the plan meanwhile\n"
     )
-    return "\n".join([_noted(notes) + head, revision, *blocks])
-
-
-def with_notes(text: str, notes: Sequence[str]) -> str:
-    """The text with these notes at its top in place of earlier ones."""
-    # Only at the top: a description may hold such a line as well.
-    lines = dropwhile(lambda line: line.startswith(_MARK), text.splitlines(keepends=True))
-    return _noted(notes) + "".join(lines)
-
-
-def _noted(notes: Sequence[str]) -> str:
-    return "".join(f"{_MARK}{one_line(note)}\n" for note in notes)
+    return with_notes("\n".join([head, revision, *blocks]), notes)
 
 
 def _block(run: Run, task: Task) -> str:

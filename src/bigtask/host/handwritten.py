@@ -16,7 +16,7 @@ from bigtask.core.edits import AddTask, Edit, MergeTasks, SetTask
 from bigtask.core.run import Run
 from bigtask.core.states import Phase
 from bigtask.core.values import RESERVED
-from bigtask.errors import InvalidInput, InvalidPlan
+from bigtask.errors import InvalidAnswer, InvalidInput, InvalidPlan
 from bigtask.host.briefing import Knows, any_name, problems
 from bigtask.protocol.fields import ANSWERS
 from bigtask.protocol.reading import read_value
@@ -27,7 +27,7 @@ def as_read(run: Run, command: AnyCommand, knows: Knows = any_name) -> AnyComman
     """The command with its handwritten answer as the protocol reads it; any other as it is. `knows` says of a
     name whether there is such an agent.
 
-    Raises InvalidInput with everything that is wrong with the answer, InvalidPlan for agents that nobody has.
+    Raises InvalidAnswer with everything that is wrong, InvalidPlan for agents that nobody has.
     What the run waits for is the rules' to know: an answer to nothing passes.
     """
     match command:
@@ -64,7 +64,7 @@ def _answer(run: Run, command: Answer, data: Mapping[str, Any], knows: Knows) ->
         wrong.append(f"task_id must be {task_id}")
     wrong = wrong or list(problems(run, thaw(run.created.template), task_id, response.data, knows))
     if wrong:
-        raise InvalidInput(f"the data can't be what the agent answers ({block}): {'; '.join(wrong)}")
+        raise InvalidAnswer(block, wrong)
     return replace(command, data=response.data)
 
 

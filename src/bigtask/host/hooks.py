@@ -20,7 +20,7 @@ from bigtask.core.run import Run
 from bigtask.errors import BigtaskError, Forbidden
 from bigtask.process import Finished, minimal_env, run
 from bigtask.sink import Redact
-from bigtask.templates.programs import file_digest
+from bigtask.templates.programs import named_files
 from bigtask.workspaces.values import Workspace
 
 TIMEOUT_S = 60.0
@@ -108,9 +108,11 @@ class Hooks:
 
     def _require_unchanged(self, command: Sequence[str], top: Path) -> None:
         """What a person approved is what runs: the work of agents comes into this folder as well."""
-        for word in command:
+        for word, digest in named_files(command, top).items():
             known = self._state.settings.hook_files.get(word)
-            if known is not None and file_digest(top / word) != known:
+            if known is None and digest is not None:
+                raise Forbidden(f"{word} wasn't there when the run was made: the run's work brought it")
+            if digest != known:
                 raise Forbidden(
                     f"{word} isn't as it was when the run was made: the run's work changed it, "
                     "or it wasn't committed"

@@ -433,16 +433,22 @@ def response_format(phase: str, start_delimiter: str, end_delimiter: str) -> str
         "End your last message with exactly one block of this form. The program reads nothing else you say.",
         _block_text(phase, start_delimiter, end_delimiter),
         "Fields of data:",
-        "\n".join(_lines(_block(phase), "")),
+        "\n".join(field_lines(phase)),
         f"The block is standard JSON: double quotes, no comments, no trailing commas, no code fence. {never}",
     ]
     if phase == "completion":
         parts += [
             "While you work you may say how it goes, in any message, with a block like this:",
             _block_text("progress", start_delimiter, end_delimiter),
-            "\n".join(_lines(_block("progress"), "")),
+            "\n".join(field_lines("progress")),
         ]
     return "\n\n".join(parts)
+
+
+def field_lines(phase: str) -> tuple[str, ...]:
+    """Each field of a block's `data` in a line, those of what it lists indented below it. Raises
+    `InvalidInput` for an unknown phase."""
+    return tuple(_lines(_block(phase), ""))
 
 
 def _block(phase: str) -> Record:

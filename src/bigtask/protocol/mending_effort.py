@@ -23,8 +23,8 @@ class Effort:
         """Whether so many blocks were broken that no more of them are looked at closely."""
         return self._blocks <= 0
 
-    def gave_up(self) -> None:
-        """One more block couldn't be used."""
+    def met_broken(self) -> None:
+        """One more block couldn't be used, or only once it was mended."""
         self._blocks -= 1
 
     def step(self, steps: int = 1) -> None:

@@ -52,7 +52,10 @@ class ResponseParser:
         blocks = [*parser.feed(text), *parser._finish()]
         # What is before a block is what is after the one before it.
         afters = [*(block.before_text for block in blocks), storable(parser._before.text)][1:]
-        return [replace(block, after_text=after) for block, after in zip(blocks, afters, strict=True)]
+        return [
+            replace(block, after_text=after) if after else block
+            for block, after in zip(blocks, afters, strict=True)
+        ]
 
     def feed(self, piece: str) -> list[Response]:
         """The blocks that this piece of a message ends, with an empty `after_text`: it isn't known yet."""
@@ -109,13 +112,17 @@ class ResponseParser:
         if inside is not None:
             inside.add(last)
             last = inside.text
+        error = f"another block begins before this one ended with {self._end}" if interrupted else ""
+        if interrupted and self._effort.spent:
+            # It is wrong whatever it holds, and a text may be made of thousands of them.
+            raw = storable(last[:BLOCK_LIMIT])
+            return Response(quality=Quality.INVALID, errors=(error,), before_text=before, raw=raw)
         if len(last) > BLOCK_LIMIT or (inside is not None and inside.cut):
             raw = storable(last[:BLOCK_LIMIT])
             block = Response(quality=Quality.INVALID, errors=(TOO_LONG,), before_text=before, raw=raw)
         else:
             block = read_block(last, before, ended=ended, effort=self._effort)
         if interrupted:
-            error = f"another block begins before this one ended with {self._end}"
             return replace(block, quality=Quality.INVALID, errors=(error, *block.errors))
         return block
 

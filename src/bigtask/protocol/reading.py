@@ -35,13 +35,13 @@ def read_block(
         if mended.repairs:
             _check_places(mended.value, moved=mended.moved)
     except Unreadable as problem:
-        effort.gave_up()
+        effort.met_broken()
         return Response(
             quality=Quality.INVALID, errors=(str(problem),), before_text=before_text, raw=storable(raw)
         )
     block = _checked(mended.value, raw, before_text, mended.repairs)
-    if not block.usable:
-        effort.gave_up()
+    if not block.usable or mended.repairs:
+        effort.met_broken()
     return block
 
 

@@ -59,6 +59,12 @@ def check_meaning(template: Template) -> Findings:
     )
 
 
+def warnings_for(template: Template, given: Collection[str]) -> tuple[Problem, ...]:
+    """What a run with values for the variables `given` should be warned of."""
+    said = chain(_names(template, given), _shadowed(template), _commands(template), _unused(template, given))
+    return tuple(islice(said, MOST_PROBLEMS))
+
+
 def _with_chain(problems: tuple[Problem, ...], ids: tuple[str, ...]) -> tuple[Problem, ...]:
     if len(ids) == 1:
         return problems
@@ -107,10 +113,10 @@ def _no_field(name: str, answer: Mapping[str, Any]) -> str:
     return f"the answer has no field {name}" + (suggestion(name, known) or f": known are {', '.join(known)}")
 
 
-def _names(template: Template) -> Iterator[Problem]:
+def _names(template: Template, given: Collection[str] = ()) -> Iterator[Problem]:
     for phase, key, pair in _pairs(template):
         where = f"/prompts/{key}"
-        known = BUILT_IN[phase] | frozenset(template.variables)
+        known = BUILT_IN[phase] | frozenset(template.variables) | frozenset(given)
         for part, text in (("system", pair.system), ("user", pair.user)):
             for name in names(text):
                 if name not in known:
@@ -131,6 +137,20 @@ def _shadowed(template: Template) -> Iterator[Problem]:
     for name in template.variables:
         if name in taken:
             yield "/variables" + pointer([name]), f"{name} is set by bigtask itself: this value is never used"
+
+
+def _unused(template: Template, given: Collection[str]) -> Iterator[Problem]:
+    used = {
+        name for _, _, pair in _pairs(template) for text in (pair.system, pair.user) for name in names(text)
+    }
+    taken = frozenset().union(*BUILT_IN.values())
+    for name in given:
+        where = "/variables" + pointer([name])
+        if name in taken:
+            yield where, f"{name} is set by bigtask itself: the value that was given is never used"
+        elif name not in used and name not in template.variables:
+            near = suggestion(name, {*used - taken, *template.variables}) or ": its value is never used"
+            yield where, f"no prompt names {{{name}}}{near}"
 
 
 def _commands(template: Template) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ are, as far as no shipped template has the same: an imported file may hold more 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from bigtask.templates.template import Command
 @dataclass(frozen=True, kw_only=True)
 class Consent:
     """`digest` stands for everything that is approved, `path` for whom: another template or repository needs
-    its own. `whole` says that the prompts are part of it. `commands` come with their JSON pointers."""
+    its own. `whole` says that the prompts are part of it. `commands` come with their JSON pointers. `files`
+    are the digests of the project's files that hooks name, where they are part of it."""
 
     template_id: str
     path: Path
@@ -31,6 +33,7 @@ class Consent:
     whole: bool
     chain: tuple[str, ...]
     commands: tuple[tuple[str, Command], ...]
+    files: Mapping[str, str]
 
 
 class TemplateNotApproved(Forbidden):
@@ -54,10 +57,8 @@ def consent_for(
     template = library.resolved(template_id)
     # A person's own template that extends one of the repository is as little theirs as that one.
     if Source.PROJECT in sources and project_dir is not None:
-        subject: dict[str, Any] = {
-            "template": template.raw,
-            "files": hook_files(template, project_dir.parent.parent),
-        }
+        files = hook_files(template, project_dir.parent.parent)
+        subject: dict[str, Any] = {"template": template.raw, "files": files}
         path, own = project_dir / f"{template_id}.json", tuple(commands(template))
     else:
         known = next((id for id in chain if id in shipped()), None)
@@ -65,7 +66,7 @@ def consent_for(
         own = tuple(found for found in commands(template) if found not in trusted)
         if not own or user_dir is None:
             return None
-        subject = {"commands": own}
+        files, subject = {}, {"commands": own}
         path = user_dir / f"{template_id}.json"
     return Consent(
         template_id=template_id,
@@ -74,4 +75,5 @@ def consent_for(
         whole=Source.PROJECT in sources,
         chain=chain,
         commands=own,
+        files=files,
     )

@@ -39,10 +39,12 @@ Content = Mapping[str, Any] | bytes
 @dataclass(frozen=True, kw_only=True)
 class Approved:
     """A template as it was approved, with the JSON objects that it was resolved from, by id: to ask for them
-    again later could bring others."""
+    again later could bring others. `hook_files` are the digests that were approved with it, of the project's
+    files that its hooks name; None where they needed nobody's word."""
 
     template: Template
     files: Mapping[str, Mapping[str, Any]]
+    hook_files: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +153,11 @@ class TemplateManager:
         consent = self._consent(found, template_id)
         if consent is not None and not self._holds(consent):
             raise TemplateNotApproved(consent)
-        return Approved(template=template, files={id: found.raw(id) for id in found.chain(template_id)})
+        return Approved(
+            template=template,
+            files={id: found.raw(id) for id in found.chain(template_id)},
+            hook_files=consent.files if consent is not None and consent.whole else None,
+        )
 
     def consent(self, template_id: str) -> Consent | None:
         """What a person has to approve before a run may use the template; None where nothing has to be.

@@ -57,6 +57,7 @@ def _phase(given: str) -> str:
     by_name = {name.lower(): phase for phase, prompt in PROMPTS.items() for name in (phase, prompt)}
     found = by_name.get(given.lower())
     if found is None:
-        near = suggestion(given, PROMPTS) or f": choose one of {', '.join(PROMPTS)}"
+        near = suggestion(given, {*PROMPTS, *PROMPTS.values()})
+        near = near or f": choose one of {', '.join(PROMPTS.values())}"
         raise InvalidInput(f"{given} isn't a phase{near}")
     return found

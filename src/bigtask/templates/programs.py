@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from bigtask.templates.commands import hooks
@@ -34,9 +34,13 @@ def hook_warnings(template: Template, root: Path | None) -> Iterator[Problem]:
 
 def hook_files(template: Template, root: Path) -> dict[str, str]:
     """SHA-256 of each file of the project that a hook's command names, by the name that it has there."""
-    words = {word for _, command in hooks(template) for word in command}
-    found = {word: file_digest(root / word) for word in sorted(words) if _is_within(word)}
-    return {word: digest for word, digest in found.items() if digest is not None}
+    words = sorted({word for _, command in hooks(template) for word in command})
+    return {word: digest for word, digest in named_files(words, root).items() if digest is not None}
+
+
+def named_files(words: Sequence[str], root: Path) -> dict[str, str | None]:
+    """SHA-256 of the file below `root` that each word may name; None where there is none that can be read."""
+    return {word: _digest(root / word) for word in words if _is_within(word)}
 
 
 def _is_within(word: str) -> bool:
@@ -44,14 +48,14 @@ def _is_within(word: str) -> bool:
     return not path.is_absolute() and ".." not in path.parts
 
 
-def file_digest(path: Path) -> str | None:
-    """SHA-256 of the file; None where there is none that can be read."""
+def _digest(path: Path) -> str | None:
     try:
         if not path.is_file():
             return None
         with path.open("rb") as file:
             return hashlib.sha256(file.read(_LARGEST)).hexdigest()
-    except OSError:
+    except (OSError, ValueError):
+        # ValueError: a NUL, which no name has.
         return None
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, NoReturn
 
 import msgspec
@@ -14,6 +17,9 @@ MAX_BYTES = 1 << 20
 TOO_LARGE = f"the file is larger than {MAX_BYTES >> 20} MiB: this can't be a template"
 DEPTH_LIMIT = 64
 """Nothing that a template can hold is nested half as deep. What is merged and copied may rely on it."""
+
+_MOST_ENTRIES = 10_000
+"""Keys of objects and entries of lists. What a person writes has some hundred."""
 
 _WHOLE_LIMIT = 1 << 63
 _LONGEST_NUMBER = 64
@@ -32,11 +38,32 @@ def parse(content: bytes) -> object:
     """
     if len(content) > MAX_BYTES:
         raise Unreadable(TOO_LARGE)
+    if _is_crowded(content):
+        raise Unreadable(
+            f"the file has more than {_MOST_ENTRIES:,} keys and entries: this can't be a template"
+        )
     return parse_any(content)
 
 
+def _is_crowded(content: bytes) -> bool:
+    """Found without looking at any entry: what follows has a look at each, in Python."""
+    try:
+        level = [msgspec.json.decode(content.removeprefix(codecs.BOM_UTF8))]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # What isn't JSON is read until its mistake, and never checked: that is quick as long as it is short.
+        return content.count(b",") > 5 * _MOST_ENTRIES
+    entries = 0
+    while level:
+        held = [item for item in level if isinstance(item, dict | list)]
+        entries += sum(map(len, held))
+        if entries > _MOST_ENTRIES:
+            return True
+        level = [value for item in held for value in (item.values() if isinstance(item, dict) else item)]
+    return False
+
+
 def parse_any(content: bytes) -> object:
-    """The same without a bound of the size, for a caller that has one of its own."""
+    """The same without a bound of the size and the entries, for a caller that has one of its own."""
     try:
         text = content.decode("utf-8-sig")
         value = _DECODER.decode(text)
@@ -45,8 +72,12 @@ def parse_any(content: bytes) -> object:
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise Unreadable(f"this isn't JSON at {place}: {_mended(error)}") from error
+    except _Twice as error:
+        key = str(error)
+        where = _where_twice(key, text)
+        raise Unreadable(f"{_shown(key)} stands twice in the same object{where}: keep one of them") from None
     except RecursionError as error:
-        raise Unreadable("the JSON is nested too deeply to be a template") from error
+        raise Unreadable("the JSON is nested too deeply: make it flatter") from error
     # Only an escape can give half of a character or a NUL, and only so many brackets that depth.
     escapes = "\\u" in text
     if escapes or text.count("{") + text.count("[") > DEPTH_LIMIT:
@@ -62,7 +93,7 @@ def as_bytes(content: object) -> bytes:
     except UnicodeEncodeError as error:
         raise Unreadable("a text holds half of a character: write the character itself") from error
     except RecursionError as error:
-        raise Unreadable("the JSON is nested too deeply to be a template") from error
+        raise Unreadable("the JSON is nested too deeply: make it flatter") from error
     except (TypeError, ValueError) as error:
         raise Unreadable(f"this can't be written as JSON: {error}") from error
 
@@ -83,7 +114,7 @@ def _check(value: object, *, escapes: bool) -> None:
         if not inner:
             return
         level = inner
-    raise Unreadable("the JSON is nested too deeply to be a template")
+    raise Unreadable("the JSON is nested too deeply: make it flatter")
 
 
 def _check_text(text: str) -> None:
@@ -102,9 +133,19 @@ def _check_text(text: str) -> None:
 def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise Unreadable(f"{_shown(twice)} stands twice in the same object: keep one of them")
+        raise _Twice(next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1))
     return found
+
+
+class _Twice(ValueError):
+    """A key of an object, whose place the reader doesn't tell."""
+
+
+def _where_twice(key: str, text: str) -> str:
+    """The first lines on which such a key stands; nothing where it is written with escapes."""
+    found = islice(re.finditer(f"{re.escape(json.dumps(key, ensure_ascii=False))}[ \t\r\n]*:", text), 5)
+    *lines, last = [str(text.count("\n", 0, match.start()) + 1) for match in found] or [""]
+    return f" (lines {', '.join(lines)} and {last})" if lines else ""
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -151,7 +192,7 @@ def _mended(error: json.JSONDecodeError) -> str:
     if reason.startswith("Expecting ',' delimiter"):
         return "a comma or a closing bracket is missing before this"
     if reason.startswith("Extra data"):
-        return "the template has ended before this: take out what follows, or a bracket too many"
+        return "the JSON has ended before this: take out what follows, or a bracket too many"
     if reason.startswith("Expecting value"):
         return "a value is missing here" if here else "the file ends where a value is missing"
     if reason.startswith("Invalid control character"):

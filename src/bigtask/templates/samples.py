@@ -51,6 +51,7 @@ def sample_values(template: Template, phase: str) -> Mapping[str, Any]:
         "TASK_TITLE": task["title"],
         "TASK_DESCRIPTION": task["description"],
         "TASK_SCOPE": task["scope"],
+        "TASK_CHECKS": "- `make test` ends with 0\n- every public name has an example",
         "DEPENDENCY_OUTPUTS": "first-part: success. What the first part left.",
         "WORKER_OUTPUTS": "first-part: success\nsecond-part: success",
         "MERGED_OUTPUT": "2 files changed",

@@ -1,11 +1,10 @@
-"""`bigtask template …`: one module a command, loaded when it is called."""
+"""`bigtask template …`: one module a command."""
 
 from __future__ import annotations
 
-import difflib
-import importlib
-
 import click
+
+from bigtask.cli.command_group import CommandGroup
 
 COMMANDS: dict[str, str] = {
     "list": "All templates, and what is wrong with which.",
@@ -31,32 +30,6 @@ Your own templates are files in the home of bigtask, a repository's lie in its .
 be approved once. docs/templates.md describes every field."""
 
 
-class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        # `import` can't be the name of a module.
-        name = "import_" if cmd_name == "import" else cmd_name
-        loaded: click.Command = importlib.import_module(f"bigtask.cli.template.{name}").command
-        return loaded
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            near = difflib.get_close_matches(args[0], COMMANDS, n=3, cutoff=0.5)
-            asked = f" Did you mean {' or '.join(near)}?" if near else " bigtask template --help lists them."
-            ctx.fail(f"There is no command {args[0]!r}.{asked}")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group("template", cls=_Commands, epilog=_EPILOG)
+@click.group("template", cls=CommandGroup, package=__name__, sections={"Commands": COMMANDS}, epilog=_EPILOG)
 def command() -> None:
     """Templates say how one kind of big task is done: which phases run, with what limits, and the prompts."""

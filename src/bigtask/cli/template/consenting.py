@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bigtask.cli.screen import note
-from bigtask.cli.words import counted, one_line
+from bigtask.words import counted, one_line
 
 if TYPE_CHECKING:
     from bigtask.templates.consent import Consent

@@ -11,8 +11,8 @@ from bigtask.cli.completion import template_ids
 from bigtask.cli.frame import Frame
 from bigtask.cli.screen import note
 from bigtask.cli.template.options import cwd_option
-from bigtask.cli.words import counted
 from bigtask.errors import InvalidInput
+from bigtask.words import counted
 
 
 @click.command(

@@ -35,7 +35,7 @@ def command(frame: Frame, cwd: Path, as_json: bool) -> None:
 
 def _show(found: tuple[Listed, ...]) -> None:
     from bigtask.cli.screen import STYLES, Screen, note, table, word
-    from bigtask.cli.words import one_line
+    from bigtask.words import one_line
 
     screen = Screen()
     columns = ("template", "from", "extends", "state", "about")

@@ -12,8 +12,8 @@ import click
 
 from bigtask.cli.completion import template_ids
 from bigtask.cli.screen import note
-from bigtask.cli.words import one_line
 from bigtask.errors import InvalidInput
+from bigtask.words import one_line
 
 if TYPE_CHECKING:
     from bigtask.templates.listed import Listed, Source

@@ -35,7 +35,7 @@ def command(
     """Prints a prompt with the template's variables and with sample values for what only a run knows. Names
     without a value stay as they are, and are told on stderr."""
     from bigtask.cli.screen import note
-    from bigtask.cli.words import plain
+    from bigtask.words import plain
 
     found = frame.templates(cwd).preview(template_id, phase, variables_of(variables))
     if as_json:

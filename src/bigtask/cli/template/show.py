@@ -47,7 +47,7 @@ def command(frame: Frame, template_id: str, how: str | None, cwd: Path, as_json:
 def _show(templates: TemplateManager, one: Listed) -> None:
     from bigtask.cli.screen import STYLES, Screen, note, word
     from bigtask.cli.template.list import state_of
-    from bigtask.cli.words import one_line
+    from bigtask.words import one_line
 
     screen = Screen()
     screen.print(word(one_line(f"{one.id}  {one.name}"), style="bold"))
@@ -72,9 +72,9 @@ def _show(templates: TemplateManager, one: Listed) -> None:
 def _show_content(screen: Screen, templates: TemplateManager, template_id: str) -> None:
     from bigtask.cli.screen import table, word
     from bigtask.cli.template.consenting import whole
-    from bigtask.cli.words import one_line
     from bigtask.templates.commands import commands
     from bigtask.templates.variables import printed
+    from bigtask.words import one_line
 
     template, chain = templates.get(template_id), templates.chain(template_id)
     if len(chain) > 1:

@@ -11,7 +11,7 @@ import click
 from bigtask.cli.completion import template_ids
 from bigtask.cli.frame import EXIT_FAILED, EXIT_OK, Frame, json_option, print_json
 from bigtask.cli.template.options import content_of, cwd_option, problem_line, problems
-from bigtask.cli.words import counted, one_line
+from bigtask.words import counted, one_line
 
 if TYPE_CHECKING:
     from bigtask.templates.checking import Findings
