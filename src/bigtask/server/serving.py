@@ -1,0 +1,227 @@
+"""Serving: from the lock to the last connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from bigtask.agents.table import AgentTable
+from bigtask.approvals import Approvals
+from bigtask.errors import InvalidInput
+from bigtask.host.home import Home
+from bigtask.server.application import api, guarded
+from bigtask.server.credentials import Credentials, folder_of
+from bigtask.server.custody import Custody
+from bigtask.server.doors import Doors, doors, is_loopback
+from bigtask.server.entrance import link_to
+from bigtask.server.following import Following
+from bigtask.server.leader import proclaim
+from bigtask.server.once import Once
+from bigtask.server.parts import Parts
+from bigtask.server.run_list import unattended
+from bigtask.server.sign_in import Failures, SignIns
+from bigtask.server.system_events import SystemEvents
+from bigtask.server.traffic import Traffic
+from bigtask.templates.manager import TemplateManager
+
+PORT = 7717
+
+_LAST_ANSWERS_S = 3
+"""So long connections may take to end when the server does."""
+_MESSAGE_LIMIT = 1024 * 1024
+_BACKLOG = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Where to listen. Raises InvalidInput where that would let others in without encryption."""
+
+    host: str = "127.0.0.1"
+    port: int = PORT
+    """0 chooses a free one."""
+    allow_remote: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
+    proxy: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise InvalidInput("TLS needs both: --tls-cert FILE and --tls-key FILE")
+        if is_loopback(self.host):
+            return
+        if not self.allow_remote:
+            raise InvalidInput(
+                f"{self.host} can be reached from other machines, and whoever has the token can run programs "
+                "here: add --allow-remote if you want that, with --tls-cert and --tls-key, or with --proxy"
+            )
+        if self.certificate is None and self.proxy is None:
+            raise InvalidInput(
+                "other machines must not be answered without encryption: give --tls-cert FILE and --tls-key "
+                "FILE, or --proxy https://NAME, by which a proxy that encrypts is reached"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Welcome:
+    """What the person at the terminal is told. `link` signs a browser in, once."""
+
+    url: str
+    link: str
+    token_file: Path
+    delegate_file: Path
+    unattended: int
+    """Runs that have begun and that nobody carries out."""
+
+
+async def serve(
+    home: Home,
+    address: Address,
+    *,
+    who: str,
+    agents: AgentTable,
+    environ: Mapping[str, str],
+    welcome: Callable[[Welcome], object],
+) -> None:
+    """Until SIGINT, SIGTERM or SIGHUP; then every run is let go of, and whoever takes one up goes on with it.
+
+    Whoever calls it leads the home (`leader.leading`). Raises InvalidInput for an address or a certificate
+    that can't be used.
+    """
+    custody = Custody(agents)
+    folder = folder_of(home)
+    credentials = Credentials(folder, who=who, is_live=custody.is_live)
+    with _listening(address) as listener:
+        port = listener.getsockname()[1]
+        found = doors(address.host, port, tls=address.certificate is not None, proxy=address.proxy)
+        parts = _parts(home, custody, agents, folder, found, environ)
+        server = _Server(_config(address, guarded(api(parts), credentials)), custody)
+        proclaim(folder, found.url)
+        with _ended_by_signals(server):
+            welcome(
+                Welcome(
+                    url=found.url,
+                    link=link_to(parts),
+                    token_file=credentials.owner_file,
+                    delegate_file=credentials.delegate_file,
+                    unattended=await unattended(parts),
+                )
+            )
+            await server.serve([listener])
+
+
+def _parts(
+    home: Home,
+    custody: Custody,
+    agents: AgentTable,
+    folder: Path,
+    found: Doors,
+    environ: Mapping[str, str],
+) -> Parts:
+    approvals = Approvals(home.approvals)
+    templates = TemplateManager(user_dir=home.templates, approvals=approvals)
+    return Parts(
+        home=home,
+        agents=agents,
+        templates=templates,
+        custody=custody,
+        following=Following(custody),
+        once=Once(folder / "keys"),
+        sign_ins=SignIns(),
+        failures=Failures(),
+        doors=found,
+        system=SystemEvents(TemplateManager(user_dir=home.templates, approvals=approvals)),
+        traffic=Traffic(),
+        environ=environ,
+    )
+
+
+@contextmanager
+def _listening(address: Address) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((address.host.strip("[]"), address.port))
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            raise InvalidInput(
+                f"{address.host} port {address.port} can't be listened at ({error.strerror or error}): "
+                "choose another with --port, or let --port 0 find a free one"
+            ) from None
+        yield listener
+    finally:
+        listener.close()
+
+
+def _config(address: Address, app: Any) -> uvicorn.Config:
+    # What goes wrong is logged by the application, without secrets; what is asked for isn't logged.
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).disabled = True
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        http="h11",
+        ws="websockets-sansio",
+        ws_max_size=_MESSAGE_LIMIT,
+        ws_per_message_deflate=False,
+        # A header that anybody can send says nothing about who they are.
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_LAST_ANSWERS_S,
+        ssl_certfile=address.certificate,
+        ssl_keyfile=address.key,
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise InvalidInput(f"the certificate or its key can't be used: {error}") from None
+    return config
+
+
+class _Server(uvicorn.Server):
+    """Lets go of the runs before the connections end, so that followers hear all that happened."""
+
+    def __init__(self, config: uvicorn.Config, custody: Custody) -> None:
+        super().__init__(config)
+        self._custody = custody
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Done by whoever serves."""
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._custody.close()
+        await super().shutdown(sockets)
+
+
+@contextmanager
+def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def end() -> None:
+        # The second time without waiting for anybody.
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+    for number in ends:
+        loop.add_signal_handler(number, end)
+    try:
+        yield
+    finally:
+        for number in ends:
+            loop.remove_signal_handler(number)

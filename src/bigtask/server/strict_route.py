@@ -1,0 +1,42 @@
+"""Routes whose bodies are read within bounds, and with nothing in them that JSON doesn't have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bigtask.server.refusal import Refusal
+from bigtask.templates.reading import Unreadable, parse_any
+
+
+class Body(BaseModel):
+    """Base of what requests hold: camelCase, nothing that isn't known, nothing taken for something else."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True)
+
+
+class _StrictRequest(Request):
+    async def json(self) -> Any:
+        """Raises Refusal for what a lenient reader would bend or break on: a key that stands twice, NaN, half
+        a character, a hundred thousand brackets."""
+        try:
+            return parse_any(await self.body())
+        except Unreadable as unreadable:
+            said = str(unreadable).replace("the file", "the body").replace("the template", "the JSON")
+            raise Refusal(400, f"the body can't be used: {said}") from None
+
+
+class StrictRoute(APIRoute):
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def strictly(request: Request) -> Response:
+            return await handle(_StrictRequest(request.scope, request.receive))
+
+        return strictly
