@@ -14,9 +14,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from bigtask.agents.table import AgentTable
+from bigtask.approvals import Approvals
 from bigtask.configuration.keys import KEYS, OTHER_VARIABLES, PREFIX
 from bigtask.configuration.layers import Layer, nearest_variable
 from bigtask.configuration.standing import Standing
+from bigtask.core.phases.trust import summary
 from bigtask.core.run import Run
 from bigtask.core.states import IllegalMove
 from bigtask.errors import BigtaskError, InvalidInput, NotFound
@@ -24,10 +26,12 @@ from bigtask.host import access, faults
 from bigtask.host.home import Home, RunFolder
 from bigtask.host.lock import holder_of, reading
 from bigtask.host.mounts import NETWORK_FILE_SYSTEMS, file_system_of
-from bigtask.process import ProgramNotFound
+from bigtask.host.trust import Standing as Rules
+from bigtask.host.trust import State, standing
+from bigtask.process import ProgramNotFound, capabilities
 from bigtask.templates.manager import Listed
 from bigtask.workspaces.git import outside
-from bigtask.workspaces.source import OLDEST_GIT, find
+from bigtask.workspaces.source import OLDEST_GIT, examine, find
 
 _LITTLE_SPACE = 1 << 30
 _NO_SPACE = 50 << 20
@@ -42,12 +46,14 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One line. `next` is what a person can do about it; empty where nothing is to do."""
+    """One line. `next` is what a person can do about it; empty where nothing is to do. `path` is that of an
+    agent's program, which is too long for people."""
 
     area: str
     level: Level
     text: str
     next: str = ""
+    path: str = ""
 
 
 async def findings(
@@ -137,7 +143,10 @@ def _agents(agents: AgentTable) -> Iterator[Finding]:
         text = available.detail + account
         # One that can work is enough: nobody needs all of them.
         yield Finding(
-            area=f"agent {name}", level=Level.OK, text=text if available.usable else f"not usable: {text}"
+            area=f"agent {name}",
+            level=Level.OK,
+            text=text if available.usable else f"not usable: {text}",
+            path=available.program or "",
         )
     if not any(available.usable for available in found.values()):
         yield Finding(
@@ -145,9 +154,41 @@ def _agents(agents: AgentTable) -> Iterator[Finding]:
         )
 
 
+def containment() -> Finding:
+    """What keeps the processes of sessions together on this machine."""
+    found = capabilities()
+    level = Level.WARN if found.level == "group" else Level.OK
+    return Finding(area="processes", level=level, text=found.sentences()[0])
+
+
+async def rules_of_agent(
+    home: Home, agents: AgentTable, name: str | None, cwd: Path
+) -> tuple[Finding | None, Rules | None]:
+    """What this folder brings for the agent that would be used, and whether it would be loaded."""
+    agent = agents.get(name) if name is not None else agents.first_usable()
+    if agent is None or agent.traits.project_rules is None:
+        return None, None
+    area, approvals = "project rules", Approvals(home.approvals)
+    try:
+        rules = await standing(agent, await examine(cwd, approvals.allow_git), approvals)
+    except BigtaskError as error:
+        return Finding(area=area, level=Level.WARN, text=f"can't be looked at: {error}"), None
+    assert rules is not None
+    if not rules.brought:
+        return Finding(area=area, level=Level.OK, text=f"nothing here for {agent.name}"), rules
+    told = summary(rules.brought)
+    if rules.state is State.UNAPPROVED:
+        text = f"not approved, {agent.name} goes without them: {told}"
+        return Finding(area=area, level=Level.WARN, text=text, next="bigtask approve"), rules
+    if rules.state is State.UNAPPROVABLE:
+        text = f"{agent.name} goes without them, because not all of it can be bound to its content: {told}"
+        return Finding(area=area, level=Level.WARN, text=text), rules
+    return Finding(area=area, level=Level.OK, text=f"approved, {agent.name} loads them: {told}"), rules
+
+
 def _templates(templates: Sequence[Listed]) -> Iterator[Finding]:
-    good = [listed for listed in templates if not listed.errors and listed.hidden_by is None]
-    yield Finding(area="templates", level=Level.OK, text=", ".join(listed.id for listed in good))
+    good = [listed.id for listed in templates if listed.usable]
+    yield Finding(area="templates", level=Level.OK, text=", ".join(good))
     for listed in templates:
         if listed.errors:
             said = "; ".join(f"{pointer or '/'}: {sentence}" for pointer, sentence in listed.errors)
@@ -163,6 +204,13 @@ def _templates(templates: Sequence[Listed]) -> Iterator[Finding]:
                 level=Level.WARN,
                 text=f"{listed.path} is hidden by the {listed.hidden_by} template of that name",
                 next="give it another id",
+            )
+        elif not listed.usable:
+            yield Finding(
+                area=f"template {listed.id}",
+                level=Level.WARN,
+                text=f"{listed.path} isn't approved as it is now: no run can use it",
+                next=f"bigtask template approve {listed.id}",
             )
 
 

@@ -2,6 +2,7 @@
 
 BigtaskError
 ├── InvalidInput         what was handed in can't be used as it is (exit 2, HTTP 400)
+│   ├── InvalidAnswer    the problems of an answer written by hand, all of them
 │   ├── InvalidPlan      the problems of a plan, all of them
 │   └── InvalidTemplate  the problems of a template, all of them, with JSON pointers
 ├── NotFound             nothing has that name (exit 2, HTTP 404)
@@ -35,6 +36,15 @@ class BigtaskError(Exception):
 
 class InvalidInput(BigtaskError):
     pass
+
+
+class InvalidAnswer(InvalidInput):
+    """`problems` are sentences; `block` is the protocol phase of the answer."""
+
+    def __init__(self, block: str, problems: Sequence[str]) -> None:
+        super().__init__(f"the data can't be what the agent answers ({block}): " + "; ".join(problems))
+        self.block = block
+        self.problems = tuple(problems)
 
 
 class InvalidPlan(InvalidInput):

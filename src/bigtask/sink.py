@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bigtask.secrecy import Secrecy
 
 Redact = Callable[[str], str]
 """Text without what must stay secret."""
@@ -27,7 +33,20 @@ class _Format(logging.Formatter):
         return self._redact(super().format(record))
 
 
-def log_to_stderr(verbosity: int, redact: Redact = nothing_secret) -> None:
+def without_secrets(text: str) -> str:
+    """As `Secrecy.text`, with what our environment holds."""
+    return _of_our_environment().text(text)
+
+
+@cache
+def _of_our_environment() -> Secrecy:
+    # Imported and made when there is something to say: most commands are quick and silent.
+    from bigtask.secrecy import Secrecy, of_environment
+
+    return Secrecy(of_environment(os.environ))
+
+
+def log_to_stderr(verbosity: int, redact: Redact = without_secrets) -> None:
     """Results go to stdout, words about them to stderr: warnings, with 1 what happens, with 2 everything."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Format(redact))

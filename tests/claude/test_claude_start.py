@@ -154,5 +154,8 @@ def test_without_an_account_it_is_not_usable_and_says_what_to_do(tmp_path: Path)
     found = ClaudeAgent({"HOME": str(tmp_path)}).availability()
     assert not found.usable
     assert found.account is None
+    assert found.program is not None
+    assert Path(found.program).is_file()
+    assert found.program not in found.detail
     with_key = ClaudeAgent({"HOME": str(tmp_path), "ANTHROPIC_API_KEY": "made-up-key"}).availability()
     assert "made-up-key" not in with_key.detail + (with_key.account or "")

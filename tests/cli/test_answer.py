@@ -85,8 +85,10 @@ def test_an_answer_by_hand_is_checked_as_the_agent_s_would_be(person: Person, tm
 
     data = tmp_path / "answer.json"
     for content, wrong in (
-        ("[1]", "isn't a JSON object"),
-        ("{" * 5000, "isn't a JSON object"),
+        ("[1]", "must be one JSON object in { }, not [1]"),
+        ("{" * 5000, "isn't JSON at line 1"),
+        ('{"tasks": [],}', "line 1, column"),
+        ("# only a note\n", "is empty: put the answer into it"),
         ('{"tasks": []}', "tasks"),
         ('{"tasks": [{"id": "a", "title": "A", "description": "a", "dependencies": ["a"]}]}', "a"),
         ('{"tasks": [{"id": "a", "title": "A", "description": "a", "scope": ["../x"]}]}', "../x"),

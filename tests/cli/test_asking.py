@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bigtask.cli.asking import command_of, question_of, wants_editor
+from bigtask.cli.asking import command_of, question_of, to_edit
 from bigtask.core import commands as c
 from bigtask.core import observations as o
 from bigtask.core.edits import DropTask, SetTask
@@ -62,13 +62,16 @@ def test_what_cannot_be_done_to_a_plan_is_a_sentence(typed: str, said: str) -> N
         command_of(about_a_plan().run, typed, who="ada")
 
 
-def test_only_e_about_a_plan_opens_an_editor() -> None:
+def test_e_opens_an_editor_for_a_plan_and_for_an_answer_by_hand() -> None:
     world = about_a_plan()
-    assert [wants_editor(world.run, typed) for typed in ("e", "Edit", "w1 e")] == [True] * 3
-    assert [wants_editor(world.run, typed) for typed in ("", "e core", "c", "w9 e")] == [False] * 4
-    assert not wants_editor(asked("edit", "retry").run, "e")
+    assert [to_edit(world.run, typed) for typed in ("e", "Edit", "w1 e")] == [world.run.waiting["w1"]] * 3
+    assert [to_edit(world.run, typed) for typed in ("", "e core", "c", "w9 e")] == [None] * 4
     world.ask(c.Pause())
-    assert not wants_editor(world.run, "e")
+    assert to_edit(world.run, "e") is None
+    answer = asked("edit", "retry").run
+    assert [to_edit(answer, typed) for typed in ("e", "1", "w1 edit")] == [answer.waiting["w1"]] * 3
+    assert [to_edit(answer, typed) for typed in ("", "2", "r", "edit it")] == [None] * 4
+    assert to_edit(asked("end", "edit").run, "e") is None
 
 
 @pytest.mark.parametrize(
@@ -93,11 +96,6 @@ def test_a_question_is_answered_by_number_or_by_the_beginning_of_an_answer(
 def test_what_is_no_answer_is_told_with_what_is(typed: str) -> None:
     with pytest.raises(InvalidInput, match="a number from 1 to 3"):
         command_of(asked("allow", "allow always", "deny").run, typed, who="ada")
-
-
-def test_an_answer_by_hand_names_the_command_for_it() -> None:
-    with pytest.raises(InvalidInput, match="w1 edit --data FILE"):
-        command_of(asked("retry", "edit").run, "edit", who="ada")
 
 
 def test_a_paused_run_is_only_asked_whether_it_goes_on() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,27 @@ async def test_what_is_left_over_is_named_with_a_next_step(person: Person) -> No
     }
     assert f"bigtask resume {left.id[-6:]}" in warned[f"run {left.id[-6:]}"]["next"]
     assert all(one["next"] for one in warned.values())
+
+
+@pytest.mark.integration
+async def test_a_template_that_nobody_has_approved_is_no_usable_one(person: Person) -> None:
+    hooked = {"id": "hooked", "name": "Hooked", "extends": "_default", "hooks": {"onError": ["true"]}}
+    (person.home.templates / "hooked.json").write_text(json.dumps(hooked))
+    found = {one["area"]: one for one in (await person.bigtask("doctor", "--json")).json["findings"]}
+    assert "hooked" not in found["templates"]["text"]
+    assert found["template hooked"]["level"] == "warn"
+    assert found["template hooked"]["next"] == "bigtask template approve hooked"
+
+
+@pytest.mark.integration
+async def test_where_an_agent_s_program_lies_is_for_programs(person: Person) -> None:
+    agents = {one["name"]: one for one in (await person.bigtask("agents", "--json")).json["agents"]}
+    program = agents["claude"]["program"]
+    found = {one["area"]: one for one in (await person.bigtask("doctor", "--json")).json["findings"]}
+    assert found["agent claude"]["path"] == (program or "")
+    assert found["agent offline"]["path"] == ""
+    for shown in ((await person.bigtask("doctor")).out, (await person.bigtask("agents")).out):
+        assert "claude_agent_sdk/" not in shown
 
 
 @pytest.mark.integration

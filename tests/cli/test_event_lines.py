@@ -8,7 +8,7 @@ from bigtask.cli.live import lasting
 from bigtask.core import events as e
 from bigtask.core.edits import DropTask, MergeTasks, ReorderTasks, SetTask
 from bigtask.core.states import Outcome, Phase, WaitingKind
-from bigtask.core.values import CheckResult, Evidence, Report, Waiting
+from bigtask.core.values import CheckResult, Evidence, Report, Usage, Waiting
 from core.world import started, task
 
 WAITING = Waiting(
@@ -139,7 +139,7 @@ def test_every_type_of_event_has_a_mood_and_a_word(kind: type[e.Happened]) -> No
         "task_id": "a", "attempt": 1, "agent": "x", "session_name": "s", "session_id": "s", "offset": 0,
         "length": 1, "report": Report(data={}), "number": 1, "errors": (), "results": (), "files": (),
         "evidence": Evidence(), "id": "c1", "hook": "onError", "event": 8, "how": "done",
-        "changed": ("a hook",),
+        "changed": ("a hook",), "usage": Usage(), "used": Usage(), "said": "$8 of $10",
     }  # fmt: skip
     run = started(task("a")).run
     examples |= {"source": run.created.source, "settings": run.settings, "plan": run.plan}

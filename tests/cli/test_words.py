@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bigtask.cli import words
+from bigtask import words
 
 
 def test_words_cannot_move_the_cursor_or_turn_the_direction_of_writing() -> None:

@@ -20,6 +20,8 @@ FREE = {
     "effort": ("high", "low"),
     "spawnDelay": (100, 2_000),
     "isolation": ("none", "worktree"),
+    "machineSlots": (8, 3),
+    "agentSlots": (4, 2),
     "keepRuns": (0, 7),
     "keepDays": (1, 7),
     "keepGib": (0.5, 7.0),

@@ -5,7 +5,7 @@ import pytest
 from bigtask.core import claims, ledger
 from bigtask.core import commands as c
 from bigtask.core import observations as o
-from bigtask.core.checks import after_merging, programs, runnable, wanted_by
+from bigtask.core.checks import commands_of_whole, programs, runnable, wanted_by
 from bigtask.core.states import Outcome, Phase
 from bigtask.core.values import VERIFICATION, Check, Evidence
 from core.world import phases, planned, started, task
@@ -89,9 +89,9 @@ def test_on_the_merged_whole_the_template_and_every_merged_task_are_checked_once
     tasks = task("a", checks=both), task("b", checks=both), task("c", checks=(Check(command=("no",)),))
     world = planned(*tasks, commands=(MAKE,), phases=VERIFIED, max_retries=0)
     world.ask(c.Confirm(by="ada"))
-    assert after_merging(world.run) == (MAKE,)
+    assert commands_of_whole(world.run) == (MAKE,)
     world.complete("a", "b").fall("c")
-    assert after_merging(world.run) == (MAKE, LINT)
+    assert commands_of_whole(world.run) == (MAKE, LINT)
     assert wanted_by(world.run, MAKE) == ("template",)
     assert wanted_by(world.run, LINT) == ("a", "b")
 
@@ -100,15 +100,15 @@ def test_commands_that_nobody_has_seen_are_not_run_on_the_merged_whole():
     check = (Check(command=LINT),)
     world = started(task("a", checks=check), commands=(MAKE,), phases=VERIFIED).complete("a")
     assert runnable(world.run, world.run.tasks["a"].task) == ()
-    assert after_merging(world.run) == (MAKE,)
+    assert commands_of_whole(world.run) == (MAKE,)
     allowed = started(task("a", checks=check), allowed_commands=(LINT,), phases=VERIFIED).complete("a")
-    assert after_merging(allowed.run) == (LINT,)
+    assert commands_of_whole(allowed.run) == (LINT,)
 
 
 def test_a_run_in_the_project_itself_runs_only_what_the_template_wants():
     check = (Check(command=LINT),)
     world = started(task("a", checks=check), allowed_commands=(LINT,), isolation="none", phases=VERIFIED)
-    assert after_merging(world.report("a").run) == ()
+    assert commands_of_whole(world.report("a").run) == ()
 
 
 @pytest.mark.parametrize("verified", [True, False])
@@ -120,6 +120,7 @@ def test_every_command_is_listed_with_who_wants_it_and_when(verified):
         task("c", checks=(Check(command=("rm",)),)),
         commands=(MAKE,),
         hooks={"onComplete": ("notify",)},
+        setup=(("npm", "ci"),),
         phases=on,
     )
     world.ask(c.Confirm(modifications={"c": c.Modification(skip=True)}))
@@ -127,11 +128,16 @@ def test_every_command_is_listed_with_who_wants_it_and_when(verified):
     whole = ", and on the merged whole" if verified else ""
     assert listed == [
         (("notify",), "template custom", "as the hook onComplete", True),
+        (("npm", "ci"), "template custom", "in each workspace, before work begins there", True),
         (LINT, "a, b", f"before the work is merged{whole}", True),
         *([(MAKE, "template custom", "on the merged whole", True)] if verified else []),
     ]
     unseen = planned(task("a", checks=(Check(command=LINT),)), allowed_commands=(MAKE,))
     assert [one.agreed for one in programs(unseen.run)] == [False]
+
+
+def test_nothing_is_set_up_where_the_work_is_done_in_the_project_itself():
+    assert programs(planned(task("a"), setup=(("npm", "ci"),), isolation="none").run) == ()
 
 
 def test_a_run_that_went_on_without_a_verdict_says_why_it_did_not_pass():

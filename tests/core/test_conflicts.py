@@ -7,7 +7,7 @@ import pytest
 from bigtask.core import commands as c
 from bigtask.core import events as e
 from bigtask.core import observations as o
-from bigtask.core.checks import after_merge
+from bigtask.core.checks import commands_of_merge
 from bigtask.core.joining import order
 from bigtask.core.ledger import ledger, notices, output_files
 from bigtask.core.recovery import to_integrate
@@ -197,19 +197,24 @@ def checking(*took: int) -> World:
 
 def test_after_a_merge_its_own_checks_come_first_and_then_the_others_each_once():
     world = checking(5, 5)
-    assert after_merge(world.run, "new", alone=False) == (("own",), ("check0",), ("check1",))
-    assert after_merge(world.run, "new", alone=True) == (("check0",), ("check1",))
+    assert commands_of_merge(world.run, "new", alone=False) == (("own",), ("check0",), ("check1",))
+    assert commands_of_merge(world.run, "new", alone=True) == (("check0",), ("check1",))
 
 
 def test_what_takes_long_is_left_to_the_end():
-    assert after_merge(checking(60_001, 60_000).run, "new", alone=True) == (("check1",),)
+    assert commands_of_merge(checking(60_001, 60_000).run, "new", alone=True) == (("check1",),)
     world = checking(60_000, 59_000, 58_000, 4_000, 3_000)
-    assert after_merge(world.run, "new", alone=True) == (("check0",), ("check1",), ("check2",), ("check4",))
+    assert commands_of_merge(world.run, "new", alone=True) == (
+        ("check0",),
+        ("check1",),
+        ("check2",),
+        ("check4",),
+    )
 
 
 def test_nobody_runs_what_nobody_agreed_to():
     world = started(task("a", checks=(Check(command=("x",)),)), task("b")).complete("a")
-    assert after_merge(world.run, "b", alone=False) == ()
+    assert commands_of_merge(world.run, "b", alone=False) == ()
 
 
 # What the ledger says

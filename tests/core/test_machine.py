@@ -92,6 +92,7 @@ class Life(RuleBasedStateMachine):
                 "on_conflict": st.sampled_from(["ask", "resolve"]),
                 "auto_fix": st.booleans(),
                 "yes": st.booleans(),
+                "max_budget_usd": st.sampled_from([None, None, 1.0]),
                 "isolation": st.sampled_from(["worktree", "worktree", "none"]),
             }
         ),
@@ -212,6 +213,9 @@ class Life(RuleBasedStateMachine):
                     o.Reasked(**who, number=1, errors=("x",)),
                     o.Asked(**who, request_id="r", question="?", options=("allow", "deny")),
                     o.Limited(**who, kind="rate"),
+                    o.Held(**who, reason="no slot"),
+                    o.WentOn(**who),
+                    o.Used(**who, usage=data.draw(usages)),
                     o.Stalled(**who, quiet_ms=1),
                     o.Checked(
                         **who,

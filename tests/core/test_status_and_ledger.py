@@ -102,7 +102,11 @@ def test_whatever_was_missed_mended_or_assumed_is_remarked():
     results = tuple(CheckResult(command=("make", x), exit_status=s) for x, s in (("ok", 0), ("red", 1)))
     world.see(o.Checked(**world.who("a"), results=results))
     evidence = Evidence(
-        files=("x", "y"), claimed_unchanged=("w",), changed_unclaimed=("x",), outside_scope=("y",)
+        files=("x", "y"),
+        claimed_unchanged=("w",),
+        changed_unclaimed=("x",),
+        outside_scope=("y",),
+        in_submodules=("lib/z",),
     )
     world.see(o.Integrated(**world.who("a"), evidence=evidence))
     remarks = ledger.ledger(world.run)[0].remarks
@@ -112,6 +116,7 @@ def test_whatever_was_missed_mended_or_assumed_is_remarked():
         "claimed but unchanged: w",
         "changed but not claimed: x",
         "outside its scope: y",
+        "changed in a submodule, and so not part of the result: lib/z",
         "check failed: make red",
         "1 earlier attempts ended without an answer",
         "the agent warns: not sure",

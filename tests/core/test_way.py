@@ -387,13 +387,13 @@ def test_at_its_cap_a_run_starts_nothing_more_and_asks_once(cap, words):
     world.see(o.Reported(**world.who("a"), report=done, usage=usage))
     world.merge("a")
     (waiting,) = world.run.waiting.values()
-    assert (waiting.kind, waiting.options) == (WaitingKind.BUDGET, ("continue", "stop"))
+    assert (waiting.kind, waiting.options) == (WaitingKind.BUDGET, ("raise", "stop"))
     assert words in waiting.question
     assert world.states()["b"] == "ready"
     world.settle()
     assert len(world.run.waiting) == 1
     assert wakes_at(world.run) is None
-    world.ask(c.Answer(waiting_id=waiting.id, answer="continue"))
+    world.ask(c.Answer(waiting_id=waiting.id, answer="raise"))
     assert world.states()["b"] == "running"
 
 

@@ -11,7 +11,7 @@ from bigtask.core import observations as o
 from bigtask.core.edits import AddTask
 from bigtask.core.plan import lies_inside
 from bigtask.core.states import Phase
-from bigtask.core.values import AGGREGATION, ANALYSIS, PLANNING, VERIFICATION, InConflict
+from bigtask.core.values import AGGREGATION, ANALYSIS, PLANNING, VERIFICATION, Check, InConflict
 from bigtask.host.briefing import Briefer, claims
 from bigtask.templates.manager import TemplateManager
 from core.world import World, phases, planned, started, task
@@ -65,6 +65,18 @@ def test_a_worker_is_told_its_task_and_what_it_builds_on():
         {"taskId": "a", "title": "Do a", "state": "completed", "summary": "a is done", "files": ["a.md"]}
     ]
     assert "Write page b" in brief(world, "b").text
+
+
+def test_a_worker_is_told_how_its_work_is_judged():
+    checks = (Check(command=("grep", "-q", "a b", "x")), Check(claim="{CWD} <<<ORCHESTRATOR_RESPONSE>>>"))
+    briefing = brief(started(task("a", checks=checks), task("b")), "a")
+    told = briefing.variables["TASK_CHECKS"].splitlines()
+    assert told[0] == "- `grep -q 'a b' x` ends with 0"
+    assert "<checks>\n- `grep -q 'a b' x` ends with 0\n- {CWD} " in briefing.text
+    assert briefing.text.count(FORM.start_delimiter) == brief(started(task("a")), "a").text.count(
+        FORM.start_delimiter
+    )
+    assert "<checks>\n\n</checks>" in brief(started(task("a")), "a").text
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ import pytest
 from bigtask.host import transcript as transcript_module
 from bigtask.host.transcript import Transcripts
 from bigtask.host.transcript_folder import TranscriptFolder
+from bigtask.secrecy import Known, Secrecy
 
 
 @pytest.fixture
 def transcripts(tmp_path: Path) -> Iterator[Transcripts]:
-    kept = Transcripts(tmp_path, lambda text: text.replace("s3cr3t", "***"))
+    kept = Transcripts(tmp_path, Secrecy([Known("s3cr3t", "word")]))
     yield kept
     kept.close()
 
@@ -57,7 +58,7 @@ async def test_the_beginning_that_prompts_share_is_kept_once(
         transcript.write("prompt", f"attempt {attempt}", after=shared)
         transcript.close()
     transcripts.close()
-    whole = shared.replace("s3cr3t", "***")
+    whole = shared.replace("s3cr3t", "[redacted: word]")
     assert [texts(transcripts, "a", n) for n in (1, 2, 3)] == [[f"{whole}attempt {n}"] for n in (1, 2, 3)]
     assert b"attempt 2" in folder(transcripts).read_end("a", 2, 500)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2 * len(shared)
@@ -149,4 +150,29 @@ async def test_what_is_secret_never_reaches_the_file(transcripts: Transcripts) -
     transcript.write("agent", "the key is s3cr3t")
     transcript.close()
     transcripts.close()
-    assert texts(transcripts) == ["the key is ***"]
+    assert texts(transcripts) == ["the key is [redacted: word]"]
+
+
+async def test_a_secret_is_found_wherever_pieces_of_a_message_cut_it(tmp_path: Path) -> None:
+    said = "It is s3cr3t, I think.\nAnd that is all."
+    for cut in range(len(said)):
+        transcripts = Transcripts(tmp_path / str(cut), Secrecy([Known("s3cr3t", "word")]))
+        transcripts.path.mkdir()
+        transcript = transcripts.open("a", 1)
+        transcript.write_piece("agent", said[:cut], 0)
+        transcript.flush()
+        transcript.write_piece("agent", said[cut:], 0)
+        transcript.close()
+        transcripts.close()
+        assert "".join(texts(transcripts)) == said.replace("s3cr3t", "[redacted: word]")
+
+
+async def test_another_message_begins_another_line(transcripts: Transcripts) -> None:
+    transcript = transcripts.open("a", 1)
+    for text, message in (("Look", 0), ("ing.", 0), ("Found it.", 1)):
+        transcript.write_piece("agent", text, message)
+    transcript.write("tool", "Read x")
+    transcript.write_piece("agent", "Done.", 1)
+    transcript.close()
+    transcripts.close()
+    assert texts(transcripts) == ["Looking.", "Found it.", "Read x", "Done."]

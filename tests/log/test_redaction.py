@@ -31,7 +31,7 @@ def redaction(user: str = "lovelace") -> Redaction:
         ("x ghp_" + "a1B2" * 9 + " y", "x <secret> y"),
         ("github_pat_" + "a1B2_" * 9, "<secret>"),
         ("AKIA" + "ABCD1234" * 2, "<secret>"),
-        ("xoxb-1234567890-abcdef", "<secret>"),
+        ("xoxb-1234567890-1234567890-abcdef", "<secret>"),
         ("AIza" + "x" * 35, "<secret>"),
         ("eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl", "<secret>"),
         ("Authorization: Bearer abcdef.123456", "Authorization: Bearer <secret>"),

@@ -247,6 +247,12 @@ class Silent:
     def write(self, who: str, text: str, **options: Any) -> None:
         pass
 
+    def write_piece(self, who: str, text: str, message: int) -> None:
+        pass
+
+    def cleaned(self, value: Any) -> Any:
+        return value
+
     def close(self) -> None:
         pass
 

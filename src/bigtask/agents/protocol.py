@@ -7,7 +7,7 @@ closing ends every process that the session started.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +31,22 @@ class ToolKind(StrEnum):
     OTHER = "other"
 
 
+class ProjectRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a project an agent loads or runs by itself, where it may: files of these `names`, and all
+    below folders of these names, wherever in the project.
+
+    `says(path, text)` are parts of sentences for people on what that file would do; `leads_to(path, text)`
+    the paths of other files that it names, from the top of the project. Both are pure and take any text.
+    """
+
+    names: frozenset[str]
+    folders: frozenset[str]
+    of_checkout: tuple[str, ...] = ()
+    """Folders that the agent also takes from the repository's main checkout, from wherever it works."""
+    says: Callable[[str, str], tuple[str, ...]]
+    leads_to: Callable[[str, str], tuple[str, ...]]
+
+
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """What a backend can do, declared once and relied on by the host."""
 
@@ -39,14 +55,25 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     can_resume: bool = False
     spawn_delay_ms: int | None = None
     """Least time between two session starts; None leaves it to the template."""
+    account: str | None = None
+    """What its sessions' limits are shared by, on this machine: a name without anything secret. None for an
+    agent whose sessions have nothing to do with each other."""
+    session_mib: int = 0
+    """The memory that a session takes; 0 for one that takes next to nothing, and no slot of the machine."""
+    project_rules: ProjectRules | None = None
+    """None for an agent that loads nothing of a project by itself."""
 
 
 class Availability(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the agent can work here; `detail` says which program and version, or how to get it."""
+    """Whether the agent can work here; `detail` says which program and version, or how to get it, `program`
+    where that lies."""
 
     usable: bool
     detail: str
     account: str | None = None
+    subscription: bool = False
+    """The account pays by the month: what a session costs is then only what it would by list price."""
+    program: str | None = None
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):

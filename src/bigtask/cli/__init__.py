@@ -1,17 +1,17 @@
-"""The command line: one module a command, loaded when it is called, so that `--help` stays quick."""
+"""The command line: one module a command."""
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import io
 import sys
 
 import click
 
+from bigtask.cli.command_group import CommandGroup
 from bigtask.cli.frame import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Frame
-from bigtask.cli.words import plain
 from bigtask.errors import BigtaskError, Forbidden, InvalidInput, NotFound
+from bigtask.sink import without_secrets
+from bigtask.words import plain
 
 GROUPS: dict[str, dict[str, str]] = {
     "Carry out": {
@@ -50,6 +50,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "approve": "Allow what the repository sets for runs and for git.",
         "demo": "A sample project and a scripted run, without a model.",
         "bench": "What bigtask itself costs, beside other systems.",
+        "serve": "The server: REST, events and a WebSocket.",
         "parse": "The blocks in an agent's answer, and what they are worth.",
     },
 }
@@ -64,35 +65,10 @@ Completion of commands, options, runs and templates, for bash (zsh and fish alik
 """
 
 
-class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for group in GROUPS.values() for name in group]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        module = importlib.import_module(f"bigtask.cli.{cmd_name}")
-        command: click.Command = module.command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        known = self.list_commands(ctx)
-        if args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
-            near = difflib.get_close_matches(args[0], known, n=3, cutoff=0.5)
-            asked = f" Did you mean {' or '.join(near)}?" if near else " bigtask --help lists them."
-            ctx.fail(f"There is no command {args[0]!r}.{asked}")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for title, commands in GROUPS.items():
-            with formatter.section(title):
-                formatter.write_dl(list(commands.items()))
-
-
 @click.group(
-    cls=_Commands,
+    cls=CommandGroup,
+    package=__name__,
+    sections=GROUPS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_EPILOG,
@@ -124,7 +100,7 @@ def main() -> None:
         error.show()
         sys.exit(EXIT_USAGE)
     except BigtaskError as error:
-        click.echo(f"bigtask: {plain(str(error))}", err=True)
+        click.echo(f"bigtask: {plain(without_secrets(str(error)))}", err=True)
         sys.exit(EXIT_USAGE if isinstance(error, InvalidInput | NotFound | Forbidden) else EXIT_FAILED)
     except OSError as error:
         # The environment's failures: a full disk, a folder that may not be used, no more file descriptors.

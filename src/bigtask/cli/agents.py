@@ -8,12 +8,16 @@ import click
 
 from bigtask.cli.frame import Frame, carry_out, json_option, print_json
 from bigtask.cli.screen import Screen, note, table, word
-from bigtask.cli.words import one_line
+from bigtask.core.events import iso
+from bigtask.words import counted, duration, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bigtask.agents.protocol import Agent
     from bigtask.core.answers import Answers
     from bigtask.host.answer_record import Record
+    from bigtask.host.home import Home
 
 
 @click.command(
@@ -32,6 +36,9 @@ def command(frame: Frame, as_json: bool) -> None:
     from bigtask.host.answer_record import record
 
     found = [describe(agent) for agent in frame.agents.values()]
+    standing = _standing(frame.home)
+    for one, agent in zip(found, frame.agents.values(), strict=True):
+        one.update(standing(agent))
     last = carry_out(lambda: record(frame.home))
     if as_json:
         by_agent = {name: shares(counts) for name, counts in last.by_agent.items()}
@@ -46,7 +53,7 @@ def command(frame: Frame, as_json: bool) -> None:
         cells = {
             "agent": one["name"],
             "usable": "yes" if one["usable"] else "no",
-            "account": one["account"] or "–",
+            "account": (one["account"] or "–") + _limit(one["limit"]),
             "interrupt": "yes" if one["canInterrupt"] else "no",
             "resume": "yes" if one["canResume"] else "no",
             "detail": one_line(one["detail"]),
@@ -54,6 +61,9 @@ def command(frame: Frame, as_json: bool) -> None:
         style = "" if one["usable"] else "dim"
         rows.add_row(*(word(str(cells[name]), style=style) for name in columns))
     screen.print(rows)
+    at_work = sum(one["sessions"] for one in found)
+    if at_work:
+        note(f"{counted(at_work, 'session')} at work on this machine, of all runs")
     _show_answers(screen, last)
     note("\nscripted:FILE plays a script instead of a model: bigtask demo shows one")
 
@@ -65,10 +75,39 @@ def describe(agent: Agent) -> dict[str, Any]:
         "usable": available.usable,
         "detail": available.detail,
         "account": available.account,
+        "program": available.program,
         "costsMoney": traits.costs_money,
         "canInterrupt": traits.can_interrupt,
         "canResume": traits.can_resume,
     }
+
+
+def _standing(home: Home) -> Callable[[Agent], dict[str, Any]]:
+    """What all runs of this machine have of an agent at the moment: `sessions`, and its account's `limit`."""
+    from bigtask.host.shared_slots import SharedSlots, clock_ms, until_wall_ms
+
+    now = clock_ms()
+    shared = SharedSlots(home.slots).look(now)
+
+    def standing(agent: Agent) -> dict[str, Any]:
+        gate = shared.gates.get(agent.traits.account or "")
+        limit = None
+        if gate is not None and gate.kind:
+            until = until_wall_ms(gate.until, now)
+            limit = {"kind": gate.kind, "until": iso(until), "msLeft": max(gate.until - now, 0)}
+        return {
+            "sessions": sum(seat.agent == agent.name for seat in shared.seats.values()),
+            "limit": limit,
+        }
+
+    return standing
+
+
+def _limit(limit: dict[str, Any] | None) -> str:
+    if limit is None:
+        return ""
+    left = limit["msLeft"]
+    return f" (limited for {duration(left)})" if left else " (limited just now: one session tries again)"
 
 
 def _show_answers(screen: Screen, last: Record) -> None:

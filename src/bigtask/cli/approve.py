@@ -1,9 +1,10 @@
-"""`bigtask approve`: what a repository sets for runs and for git, and a person's word that it may."""
+"""`bigtask approve`: what a repository sets for runs and for git and brings for agents, and a person's word
+that it may count."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,10 +14,11 @@ from bigtask.cli.screen import note
 if TYPE_CHECKING:
     from bigtask.approvals import Approvals
     from bigtask.cli.approving import Unapproved
+    from bigtask.host.trust import Standing, State
 
 
 @click.command(
-    short_help="Allow what the repository sets for runs and for git.", epilog="Example: bigtask approve"
+    short_help="Allow what the repository sets, and brings for agents.", epilog="Example: bigtask approve"
 )
 @click.option(
     "--cwd", type=click.Path(path_type=Path), default=Path(), help="The project. Default: this folder."
@@ -27,14 +29,16 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(frame: Frame, cwd: Path, yes: bool, withdraw: bool, as_json: bool) -> int:
     """Shows what a repository's .bigtask/config.toml sets, and which programs its .git/config makes git run
-    (filters, merge drivers, included files), and asks whether that may count on this machine.
+    (filters, merge drivers, included files), and what its HEAD brings for agents (CLAUDE.md, hooks, tool
+    servers), and asks of each whether it may count on this machine.
 
-    The approval holds for both as they are now: when a byte of them changes, you are asked again. Exits with
-    3 when something isn't allowed. For a repository's templates there is `bigtask template approve`.
+    The approval holds for all of it as it is now: when a byte changes, you are asked again. Exits with 3
+    when something isn't allowed. For a repository's templates there is `bigtask template approve`.
     """
     from bigtask.approvals import Approvals, Kind
     from bigtask.configuration.files import read
     from bigtask.configuration.layers import require_fit
+    from bigtask.host.trust import State
     from bigtask.workspaces.consent import listing
     from bigtask.workspaces.settings import SettingsNotApproved, digest
     from bigtask.workspaces.source import find
@@ -48,6 +52,7 @@ def command(frame: Frame, cwd: Path, yes: bool, withdraw: bool, as_json: bool) -
     if withdraw:
         approvals.withdraw(Kind.CONFIG, path)
         approvals.withdraw(Kind.GIT, git_file)
+        approvals.withdraw(Kind.AGENT, found.root)
     unapproved = configuration.unapproved(approvals)
     refused = bool(programs) and not approvals.allow_git(git_file, digest(programs))
     unapproved_git = SettingsNotApproved(git_file, programs) if refused else None
@@ -56,18 +61,46 @@ def command(frame: Frame, cwd: Path, yes: bool, withdraw: bool, as_json: bool) -
     else:
         settled = _settled(approvals, unapproved, yes=yes)
         settled_git = _settled(approvals, unapproved_git, yes=yes)
+    # What is in git is looked at by git: that has to be allowed before.
+    standings = carry_out(lambda: _standings(frame, cwd, approvals)) if settled_git else ()
+    rules_settled = True
+    states = []
+    for standing in standings:
+        may = standing if standing.state is State.UNAPPROVED else None
+        done = may is None if withdraw else _settled(approvals, may, yes=yes)
+        rules_settled = rules_settled and done
+        states.append((standing, State.APPROVED if done and may else standing.state))
     state = _state(there=configuration.repository_digest is not None, settled=settled)
     state_git = _state(there=bool(programs), settled=settled_git)
     if as_json:
         values = {name: said.value for name, said in configuration.repository.said.items()}
         runs = {program.key: program.value for program in sorted(programs)}
         git = {"git": {"path": str(git_file), "state": state_git, "runs": runs}} if programs else {}
-        print_json({"path": str(path), "state": state, "sets": values, **git})
+        rules = [rules_json(standing, now) for standing, now in states]
+        about_agents = {"agents": rules} if rules else {}
+        print_json({"path": str(path), "state": state, "sets": values, **git, **about_agents})
     else:
         note(f"{path} {_STATES[state]}")
         if programs:
             note(f"{git_file} {_STATES[state_git]}")
-    return EXIT_OK if withdraw or (settled and settled_git) else EXIT_WAITING
+        for standing, now in states:
+            note(f"what {found.root} brings for {standing.agent} {_RULES_STATES[now]}")
+    return EXIT_OK if withdraw or (settled and settled_git and rules_settled) else EXIT_WAITING
+
+
+async def _standings(frame: Frame, cwd: Path, approvals: Approvals) -> list[Standing]:
+    """Of every agent for which the repository brings something."""
+    from bigtask.host.trust import standing
+    from bigtask.workspaces.source import examine
+
+    source = await examine(cwd, approvals.allow_git)
+    every = [await standing(agent, source, approvals) for agent in frame.agents.values()]
+    return [found for found in every if found is not None and found.brought]
+
+
+def rules_json(standing: Standing, state: State) -> dict[str, Any]:
+    files = [{"path": f.path, "what": list(f.what), "change": f.change} for f in standing.brought]
+    return {"agent": standing.agent, "path": str(standing.root), "state": state, "brings": files}
 
 
 def _settled(approvals: Approvals, unapproved: Unapproved | None, *, yes: bool) -> bool:
@@ -94,4 +127,11 @@ _STATES = {
     "nothing": "sets nothing: there is nothing to approve",
     "approved": "is approved as it is now",
     "unapproved": "isn't approved: runs here are refused until it is, or until it is gone",
+}
+
+_RULES_STATES = {
+    "approved": "is approved as it is now",
+    "unapproved": "isn't approved: sessions go without it until it is",
+    "unapprovable": "can't be approved, because a link leads out of the project or a file is too long: "
+    "sessions go without it",
 }

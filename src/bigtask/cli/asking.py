@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bigtask.cli.words import counted, one_line
 from bigtask.core.commands import Answer, AnyCommand, Confirm, EditPlan, Resume, SkipTask
 from bigtask.core.edits import DropTask, SetTask
 from bigtask.core.run import Run
 from bigtask.core.states import TaskState, WaitingKind
 from bigtask.core.values import Waiting
 from bigtask.errors import BigtaskError, InvalidInput
+from bigtask.words import counted, one_line
 
 PLAN_KEYS = "[c]onfirm  [e]dit  [d]rop TASK  [p]riority TASK N  [s]kip TASK  [q] cancel the run"
 RESUME_KEYS = "[r]esume   Ctrl-C leaves it paused"
@@ -32,9 +32,9 @@ def question_of(run: Run) -> Question | None:
     """What a person is asked now; None when nothing waits."""
     if run.outcome is not None:
         return None
-    if run.paused:
+    waiting = _about_the_cap(run) or next(iter(run.waiting.values()), None)
+    if run.paused and (waiting is None or waiting.kind is not WaitingKind.BUDGET):
         return Question(who="run", text="paused", keys=RESUME_KEYS, id="")
-    waiting = next(iter(run.waiting.values()), None)
     if waiting is None:
         return None
     about_plan = waiting.kind is WaitingKind.PLAN
@@ -49,6 +49,11 @@ def question_of(run: Run) -> Question | None:
     )
 
 
+def _about_the_cap(run: Run) -> Waiting | None:
+    """Its answer takes the run up again, which rests until then: nothing else can be asked meanwhile."""
+    return next((each for each in run.waiting.values() if each.kind is WaitingKind.BUDGET), None)
+
+
 def _to_do(run: Run) -> int:
     return len(run.tasks) - run.counts[TaskState.SKIPPED]
 
@@ -61,11 +66,11 @@ def command_of(run: Run, typed: str, *, who: str) -> AnyCommand:
     """Raises InvalidInput with a sentence for the person who typed it. An id before the answer (`w3 allow`)
     says which of several questions is meant."""
     words = typed.split()
-    if run.paused:
+    if run.paused and not _about_the_cap(run):
         if words and "resume".startswith(words[0].lower()):
             return Resume(by=who)
         raise InvalidInput("the run is paused: r goes on")
-    waiting = next(iter(run.waiting.values()), None)
+    waiting = _about_the_cap(run) or next(iter(run.waiting.values()), None)
     if words and words[0] in run.waiting:
         waiting = run.waiting[words.pop(0)]
     if waiting is None:
@@ -75,31 +80,35 @@ def command_of(run: Run, typed: str, *, who: str) -> AnyCommand:
     return _answer(waiting, " ".join(words), who)
 
 
-def wants_editor(run: Run, typed: str) -> bool:
-    """Whether what was typed asks for the plan in an editor, which is no command by itself."""
+def to_edit(run: Run, typed: str) -> Waiting | None:
+    """What is to be written in an editor, where that is what was typed, which is no command by itself: the
+    plan, or an answer in an agent's place."""
     words = typed.split()
     waiting = next(iter(run.waiting.values()), None)
     if words and words[0] in run.waiting:
         waiting = run.waiting[words.pop(0)]
-    about_plan = waiting is not None and waiting.kind is WaitingKind.PLAN and not run.paused
-    return about_plan and [word.lower() for word in words] in (["e"], ["edit"])
+    if waiting is None or run.paused:
+        return None
+    said = " ".join(words).lower()
+    wanted = said in ("e", "edit") if waiting.kind is WaitingKind.PLAN else _chosen(waiting, said) == ["edit"]
+    return waiting if wanted else None
 
 
 def _answer(waiting: Waiting, said: str, who: str) -> AnyCommand:
+    chosen = _chosen(waiting, said)
+    if len(chosen) != 1:
+        raise InvalidInput(f"type a number from 1 to {len(waiting.options)}, or the beginning of an answer")
+    return Answer(waiting_id=waiting.id, answer=chosen[0], by=who)
+
+
+def _chosen(waiting: Waiting, said: str) -> list[str]:
+    """Every option that may be meant: by its number, by its name, or by the beginning of that."""
     options = waiting.options
     if said.isdecimal() and 1 <= int(said) <= len(options):
-        chosen = [options[int(said) - 1]]
-    else:
-        chosen = [o for o in options if o == said] or [
-            option for option in options if said and option.lower().startswith(said.lower())
-        ]
-    if len(chosen) != 1:
-        raise InvalidInput(f"type a number from 1 to {len(options)}, or the beginning of an answer")
-    if chosen[0] == "edit":
-        raise InvalidInput(
-            f"an answer is written by hand with: bigtask answer RUN {waiting.id} edit --data FILE"
-        )
-    return Answer(waiting_id=waiting.id, answer=chosen[0], by=who)
+        return [options[int(said) - 1]]
+    return [option for option in options if option == said] or [
+        option for option in options if said and option.lower().startswith(said.lower())
+    ]
 
 
 def _about_plan(run: Run, waiting: Waiting, words: list[str], who: str) -> AnyCommand:

@@ -15,17 +15,24 @@ from bigtask.cli.reading import glance, load
 from bigtask.cli.request_options import Request
 from bigtask.cli.screen import note
 from bigtask.cli.template import consenting
-from bigtask.cli.words import counted, one_line, size
 from bigtask.configuration.files import ConfigurationNotApproved
 from bigtask.core.events import Created
+from bigtask.core.phases.trust import summary
 from bigtask.core.run import Run
 from bigtask.core.states import TaskState
+from bigtask.core.values import Settings
 from bigtask.errors import BigtaskError
 from bigtask.host import creation
 from bigtask.host.home import RunFolder
+from bigtask.host.trust import Standing, State, standing
+from bigtask.process import capabilities
+from bigtask.sink import without_secrets
 from bigtask.templates.consent import TemplateNotApproved
+from bigtask.words import counted, one_line, size
 from bigtask.workspaces.settings import SettingsNotApproved
 from bigtask.workspaces.source import Source, examine
+
+_RULES_SHOWN = 400
 
 
 async def make(frame: Frame, request: Request) -> RunFolder:
@@ -88,7 +95,7 @@ async def _clean_now_and_then(frame: Frame) -> None:
 
 async def find_again(frame: Frame, request: Request) -> tuple[RunFolder, Run] | None:
     """The newest unfinished run of the same template and request in the same folder."""
-    wanted = (request.template, request.text.strip(), os.path.realpath(request.cwd))
+    wanted = (request.template, without_secrets(request.text.strip()), os.path.realpath(request.cwd))
     for folder in frame.home.folders():
         # One that can't be read is no reason not to begin another.
         run = (await glance(folder)).run
@@ -111,7 +118,46 @@ async def describe(frame: Frame, folder: RunFolder) -> None:
         where += f" ({one_line(source.branch or 'no branch')}, {(source.head or 'no commit')[:8]})"
     click.echo(f"{click.style(created.template_id, bold=True)} in {where}", err=True)
     note(f"  agent {settings.agent}: {_agent(frame, settings.agent)}")
+    for line in await _rules_lines(frame, run):
+        note(f"  {line}")
+    if settings.costs_money:
+        note(f"  processes: {capabilities().sentences()[0]}")
     note(f"  run {run.id}, up to {counted(settings.slots, 'worker')}")
+
+
+async def _rules_lines(frame: Frame, run: Run) -> list[str]:
+    """What the repository would have the agent load or run, and whether it will."""
+    source, settings = run.created.source, run.settings
+    try:
+        approvals = Approvals(frame.home.approvals)
+        found = await examine(Path(source.cwd), approvals.allow_git)
+        commit = settings.base and found.git_dir and await found.git.commit(settings.base)
+        seen = await standing(frame.agents.find(settings.agent), found, approvals, commit=commit or None)
+    except BigtaskError as error:
+        return [f"what the repository brings for {settings.agent} can't be told: {one_line(str(error))}"]
+    if seen is None:
+        return []
+    if not seen.brought:
+        return [f"project rules: the repository brings nothing for {seen.agent}"]
+    return [
+        f"project rules: {one_line(summary(seen.brought), _RULES_SHOWN)}",
+        f"  {outlook(seen, settings)}",
+    ]
+
+
+def outlook(seen: Standing, settings: Settings) -> str:
+    """Whether they will be loaded."""
+    if settings.project_rules is False:
+        return "not loaded (--without-project-rules)"
+    if seen.state is State.APPROVED:
+        return "approved as they are now: loaded"
+    if seen.state is State.UNAPPROVABLE:
+        return "not loaded: a link leads out of the project, or a file is too long to be looked at"
+    if settings.project_rules:
+        return "approved by --project-rules: loaded"
+    if settings.yes:
+        return "not approved, so not loaded (`bigtask approve` or --project-rules allow them)"
+    return "not approved: you are asked before the first session"
 
 
 def _agent(frame: Frame, name: str) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum, auto
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -28,15 +28,20 @@ from bigtask.cli.keyboard import is_ours
 from bigtask.cli.lines import JsonView, PlainView
 from bigtask.cli.next_steps import answers, next_steps
 from bigtask.cli.standing import stands_still
-from bigtask.cli.words import one_line
 from bigtask.core.commands import AnyCommand, Pause
 from bigtask.core.events import Event
 from bigtask.core.hooks import due
 from bigtask.core.run import Run
 from bigtask.core.states import WaitingKind
+from bigtask.core.values import Waiting
 from bigtask.errors import BigtaskError
 from bigtask.host.home import RunFolder
 from bigtask.host.lock import holder_of
+from bigtask.words import one_line
+
+if TYPE_CHECKING:
+    from bigtask.cli.editing import FollowedRun
+    from bigtask.cli.editor import Draft
 
 _TICK_S = 0.12
 _QUIET_S = 0.3
@@ -215,33 +220,43 @@ class _Carrying:
         except BigtaskError as error:
             self._view.notice(str(error))
 
-    def _edit(self) -> None:
+    def _edit(self, waiting: Waiting) -> None:
         if not self._editing:
             self._editing = True
-            self._do(self._edit_plan())
+            self._do(self._edit_text(waiting))
 
-    async def _edit_plan(self) -> None:
+    async def _edit_text(self, waiting: Waiting) -> None:
+        from bigtask.cli.editing import FollowedRun
         from bigtask.cli.editor import draft
-        from bigtask.cli.plan_editing import FollowedRun, edit_plan
 
         said = ""
+        plan, name = waiting.kind is WaitingKind.PLAN, self._frame.name_of(self._folder)
         way = FollowedRun(self._following, self._frame.agents)
         try:
-            with self._view.away(), draft(".toml") as text:
+            with self._view.away(), draft(".toml" if plan else ".json") as text:
                 try:
-                    if await edit_plan(way, text, knows=way.knows, by=self._frame.who) is None:
-                        said = "the plan stays as it is"
+                    said = await (self._plan(way, text) if plan else self._answer(way, text, waiting))
                 finally:
                     if text.keep:
-                        name = self._frame.name_of(self._folder)
-                        self._view.say(
-                            f"what you wrote is kept: bigtask edit {name} --from {text.path}", "yellow"
-                        )
+                        again = f"edit {name} --from" if plan else f"answer {name} {waiting.id} edit --data"
+                        self._view.say(f"what you wrote is kept: bigtask {again} {text.path}", "yellow")
         except (BigtaskError, OSError) as error:
             said = str(error)
         finally:
             self._editing = False
         self._view.notice(said)
+
+    async def _plan(self, way: FollowedRun, text: Draft) -> str:
+        from bigtask.cli.plan_editing import edit_plan
+
+        edited = await edit_plan(way, text, by=self._frame.who)
+        return "" if edited is not None else "the plan stays as it is"
+
+    async def _answer(self, way: FollowedRun, text: Draft, waiting: Waiting) -> str:
+        from bigtask.cli.answer_editing import edit_answer
+
+        given = await edit_answer(way, text, waiting, by=self._frame.who)
+        return "" if given else f"{waiting.id} still waits for its answer"
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -361,5 +376,5 @@ def _how_to_go_on(run: Run, name: str) -> Iterator[str]:
         who = f"{waiting.task_id} needs you" if waiting.task_id else "the run needs you"
         yield f"{who} ({waiting.id}): {one_line(waiting.question, 400)}"
         yield from (f"  {command}" for command in answers(waiting, name))
-        if waiting.kind is not WaitingKind.PLAN and not run.paused:
+        if waiting.kind is WaitingKind.BUDGET or (waiting.kind is not WaitingKind.PLAN and not run.paused):
             yield f"  and then bigtask resume {name}"

@@ -13,8 +13,8 @@ import click
 from bigtask.cli.completion import run_names
 from bigtask.cli.frame import EXIT_FAILED, EXIT_OK, EXIT_WAITING, Frame, carry_out, json_option, print_json
 from bigtask.cli.screen import note
-from bigtask.cli.words import counted, one_line, short, size
 from bigtask.errors import BigtaskError
+from bigtask.words import counted, one_line, short, size
 
 if TYPE_CHECKING:
     from bigtask.host.retention import Removal

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from bigtask.cli.words import short
 from bigtask.errors import InvalidInput
 from bigtask.host.home import Home
 from bigtask.templates.place import project_templates
+from bigtask.words import short
 
 
 def run_names(context: click.Context, argument: click.Parameter, typed: str) -> list[str]:

@@ -9,7 +9,7 @@ import click
 
 from bigtask.cli.frame import Frame, carry_out, json_option, print_json, run_argument
 from bigtask.cli.screen import Screen, note
-from bigtask.cli.words import counted, one_line, plain
+from bigtask.words import counted, one_line, plain
 
 if TYPE_CHECKING:
     from bigtask.host.link import RunLink

@@ -11,13 +11,14 @@ import click
 
 from bigtask.cli.completion import template_ids
 from bigtask.cli.frame import EXIT_FAILED, EXIT_OK, Frame, carry_out, json_option, print_json
-from bigtask.cli.words import counted
+from bigtask.words import counted
 
 if TYPE_CHECKING:
     from bigtask.cli.screen import Screen
     from bigtask.configuration.resolution import Resolution
     from bigtask.configuration.standing import Standing
     from bigtask.doctor import Finding
+    from bigtask.host.trust import Standing as Rules
 
 
 @click.command(
@@ -36,22 +37,33 @@ def command(frame: Frame, template: str | None, as_json: bool) -> int:
     """Looks at this machine and this folder, says which settings are in force and where each comes from, and
     changes nothing. Exits with 1 when there is something that bigtask can't work with; a warning alone
     doesn't."""
+    from bigtask.cli.approve import rules_json
     from bigtask.doctor import Level
+    from bigtask.process import capabilities
 
-    found, standing = carry_out(lambda: _look(frame, template))
+    found, standing, rules = carry_out(lambda: _look(frame, template))
     bad = [one for one in found if one.level is Level.PROBLEM]
     if as_json:
         settings = _settings_json(standing.resolution)
-        print_json({"ok": not bad, "findings": [asdict(one) for one in found], "settings": settings})
+        about_rules = None if rules is None else rules_json(rules, rules.state)
+        print_json(
+            {
+                "ok": not bad,
+                "findings": [asdict(one) for one in found],
+                "settings": settings,
+                "projectRules": about_rules,
+                "processes": list(capabilities().sentences()),
+            }
+        )
     else:
         _print(found, standing.resolution, template)
     return EXIT_FAILED if bad else EXIT_OK
 
 
-async def _look(frame: Frame, template_id: str | None) -> tuple[list[Finding], Standing]:
+async def _look(frame: Frame, template_id: str | None) -> tuple[list[Finding], Standing, Rules | None]:
     from bigtask.approvals import Approvals
     from bigtask.configuration.standing import standing
-    from bigtask.doctor import findings, root_of
+    from bigtask.doctor import containment, findings, root_of, rules_of_agent
     from bigtask.leftovers import leftovers
 
     here = Path.cwd()
@@ -64,7 +76,9 @@ async def _look(frame: Frame, template_id: str | None) -> tuple[list[Finding], S
         template_id=template_id,
     )
     found = await findings(frame.home, frame.agents, templates.list(), os.environ, stands)
-    return [*found, *await leftovers(frame.home)], stands
+    finding, rules = await rules_of_agent(frame.home, frame.agents, stands.resolution["agent"].value, here)
+    about_agent = [finding] if finding is not None else []
+    return [*found, *about_agent, containment(), *await leftovers(frame.home)], stands, rules
 
 
 def _settings_json(resolution: Resolution) -> list[dict[str, Any]]:

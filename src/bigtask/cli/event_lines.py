@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
-from bigtask.cli.words import both_ends, command_line, counted, duration, one_line, span
 from bigtask.core import events as e
 from bigtask.core import ledger
 from bigtask.core.edits import AddTask, DropTask, Edit, MergeTasks, ReorderTasks, SetTask
@@ -15,6 +14,7 @@ from bigtask.core.hooks import REFUSED
 from bigtask.core.run import Run
 from bigtask.core.states import TaskState
 from bigtask.core.values import ANALYSIS, PLANNING, RESERVED, Estimate
+from bigtask.words import both_ends, command_line, counted, duration, money, one_line, span
 
 _DETAIL = 600
 _WIDEST_NAME = 24
@@ -100,6 +100,8 @@ def _of_run(run: Run, data: e.Happened) -> Line | None:
         case e.Answered():
             detail = f"{data.waiting_id}: {data.answer} {_by(data.by)}"
             return Line(who="run", what="answered", detail=detail)
+        case e.BudgetWarning():
+            return Line(who="run", what="near its cap", detail=f"{data.said} used", mood="amber")
         case e.Pausing():
             how = "at once" if data.now else "at the next safe point"
             return Line(who="run", what="pausing", detail=f"{how} {_by(data.by)}", mood="amber")
@@ -202,6 +204,14 @@ def _of_attempt(run: Run, id: str, data: e.Happened) -> Line:
         case e.WorkerLimited():
             wait = f"{data.kind} for {duration(data.reset_ms)}" if data.reset_ms else data.kind
             return Line(who=id, what="limited", detail=wait, mood="amber")
+        case e.WorkerHeld():
+            return Line(who=id, what="waits", detail=data.reason)
+        case e.WorkerWentOn():
+            return Line(who=id, what="goes on", detail="the limit is over")
+        case e.WorkerUsed():
+            tokens = data.usage.input_tokens + data.usage.output_tokens
+            detail = f"{counted(tokens, 'token')}, {money(data.usage.cost_usd)}"
+            return Line(who=id, what="used", detail=detail, reach=Reach.LOG)
         case e.WorkerStalled():
             return Line(who=id, what="quiet", detail=f"for {duration(data.quiet_ms)}", mood="amber")
         case e.WorkerPaused():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bigtask.cli.frame import Frame, carry_out, json_option, print_json, run_argument
-from bigtask.cli.words import counted, short
+from bigtask.words import counted, short
 
 if TYPE_CHECKING:
     from bigtask.host.export import Manifest

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from bigtask.cli.completion import run_and_export_names, run_names
-from bigtask.cli.words import short
 from bigtask.host.home import Home, RunFolder
 from bigtask.sink import log_to_stderr
+from bigtask.words import short
 
 if TYPE_CHECKING:  # what takes long to import is imported where it is used: help pages have to be quick
     from bigtask.agents.table import AgentTable

@@ -6,7 +6,7 @@ import click
 
 from bigtask.cli.frame import Frame, carry_out, json_option, print_json
 from bigtask.cli.screen import Screen, note
-from bigtask.cli.words import short
+from bigtask.words import short
 
 
 @click.command(

@@ -6,7 +6,7 @@ import click
 
 from bigtask.cli.frame import Frame, carry_out, json_option, print_json
 from bigtask.cli.screen import note
-from bigtask.cli.words import counted
+from bigtask.words import counted
 
 NEWEST = 20
 

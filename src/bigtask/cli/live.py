@@ -12,26 +12,27 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bigtask.cli.asking import command_of, question_of, sentence, wants_editor
+from bigtask.cli.asking import command_of, question_of, sentence, to_edit
 from bigtask.cli.event_lines import MOODS, Line, Reach, line_of, name_width
 from bigtask.cli.keyboard import Keyboard
 from bigtask.cli.painter import Painter
 from bigtask.cli.picture import Slots, foot, picture
 from bigtask.cli.plan_table import plan_table
 from bigtask.cli.time_left import Stopwatch
-from bigtask.cli.words import both_ends, one_line
 from bigtask.core.commands import AnyCommand
 from bigtask.core.events import Event, PlanChanged, WaitingRaised, WorkerSkipped
 from bigtask.core.run import Run
 from bigtask.core.states import WaitingKind
+from bigtask.core.values import Waiting
 from bigtask.errors import InvalidInput
+from bigtask.words import both_ends, one_line
 
 _ROWS_OF_TROUBLE = 4
 """So many may say what went wrong; `show` has all of it."""
 
 
 class LiveView:
-    """`send` takes what the person at the keyboard wants, `edit` that it is the plan in an editor; without
+    """`send` takes what the person at the keyboard wants, `edit` what is to be written in an editor; without
     `send` nobody is asked."""
 
     def __init__(
@@ -40,7 +41,7 @@ class LiveView:
         *,
         who: str,
         send: Callable[[AnyCommand], None] | None,
-        edit: Callable[[], None],
+        edit: Callable[[Waiting], None],
     ) -> None:
         self._console = console
         self._painter = Painter(console)
@@ -135,8 +136,9 @@ class LiveView:
         self._said = ""
         if self._run is None or self._send is None or not typed.strip():
             return
-        if wants_editor(self._run, typed):
-            self._edit()
+        waiting = to_edit(self._run, typed)
+        if waiting is not None:
+            self._edit(waiting)
             return
         try:
             self._send(command_of(self._run, typed, who=self._who))

@@ -8,8 +8,8 @@ import click
 
 from bigtask.cli.frame import EXIT_FAILED, EXIT_OK, Frame, carry_out, json_option, print_json, run_argument
 from bigtask.cli.screen import note
-from bigtask.cli.words import counted, one_line, plain
 from bigtask.errors import Conflict, InvalidInput
+from bigtask.words import counted, one_line, plain
 
 if TYPE_CHECKING:
     from bigtask.core.run import Run

@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bigtask.cli.words import one_line
 from bigtask.core.phases.aggregation import anything_merged
 from bigtask.core.run import Run
 from bigtask.core.states import FELL, Outcome, WaitingKind
 from bigtask.core.values import Waiting
+from bigtask.words import one_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +25,7 @@ def answers(waiting: Waiting, name: str) -> tuple[str, ...]:
     if waiting.kind is WaitingKind.PLAN:
         return (f"bigtask confirm {name}", f"bigtask edit {name}", f"bigtask cancel {name}")
     return tuple(
-        f"bigtask answer {name} {waiting.id} {shlex.quote(one_line(option))}"
-        + (" --data FILE" if option == "edit" else "")
-        for option in waiting.options
+        f"bigtask answer {name} {waiting.id} {shlex.quote(one_line(option))}" for option in waiting.options
     )
 
 

@@ -9,10 +9,10 @@ from shlex import quote
 import click
 
 from bigtask.cli.frame import EXIT_FAILED, EXIT_OK, Frame, carry_out, json_option, print_json, run_argument
-from bigtask.cli.words import plain
 from bigtask.core.run import Run
 from bigtask.errors import NotFound
 from bigtask.host.home import RunFolder
+from bigtask.words import plain
 
 
 @click.command(

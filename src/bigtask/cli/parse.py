@@ -12,8 +12,9 @@ import click
 
 from bigtask.cli.frame import EXIT_FAILED, EXIT_OK, json_option, print_json
 from bigtask.cli.screen import Screen, note, word
-from bigtask.cli.words import one_line
+from bigtask.errors import InvalidInput
 from bigtask.protocol.delimiters import END_DELIMITER, START_DELIMITER
+from bigtask.words import one_line
 
 if TYPE_CHECKING:
     from bigtask.protocol.response import Response
@@ -56,7 +57,10 @@ def command(
 
 def _read(file: Path | None) -> str:
     if file is not None and str(file) != "-":
-        return file.read_bytes().decode(errors="replace")
+        try:
+            return file.read_bytes().decode(errors="replace")
+        except OSError as error:
+            raise InvalidInput(f"{file} can't be read: {error.strerror}") from None
     if sys.stdin.isatty():
         note("Reading the answer from the terminal: end it with Ctrl-D.")
     return sys.stdin.buffer.read().decode(errors="replace")

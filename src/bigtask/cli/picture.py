@@ -10,12 +10,13 @@ from rich.text import Text
 
 from bigtask.cli.asking import Question
 from bigtask.cli.event_lines import phase_name
+from bigtask.cli.limit_words import limit_words
 from bigtask.cli.screen import WIDE
 from bigtask.cli.time_left import minutes_left
-from bigtask.cli.words import clock, one_line, span
 from bigtask.core.run import Attempt, Run
 from bigtask.core.states import ENDED, AttemptState, Outcome, Phase, TaskState
 from bigtask.core.values import PLANNING, RESERVED
+from bigtask.words import clock, one_line, span
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _AMBER = "bold yellow"
@@ -183,11 +184,11 @@ def _doing(run: Run, id: str, attempt: Attempt, now: float) -> tuple[str, str, s
             asked = next((w.question for w in run.waiting.values() if w.task_id == id), "")
             return "●", f"needs you: {asked}", _AMBER
         case AttemptState.LIMITED:
-            return "◌", "the account is limited, waits", "yellow"
+            return "◌", limit_words(attempt, now), "yellow"
         case AttemptState.STALLED:
             return "◌", "has been quiet", "yellow"
         case AttemptState.SPAWNING:
-            return spinner, "starting", "dim"
+            return spinner, f"waits: {attempt.action}" if attempt.action else "starting", "dim"
         case AttemptState.RUNNING:
             return spinner, attempt.action, ""
         case _:

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bigtask.cli.screen import WIDE
-from bigtask.cli.words import command_line, counted, one_line, span
 from bigtask.core.checks import Program, programs
 from bigtask.core.run import Run, TaskRecord
 from bigtask.core.states import TaskState
 from bigtask.core.values import Estimate, Task
+from bigtask.words import command_line, counted, one_line, span
 
 _WARNINGS = 5
 

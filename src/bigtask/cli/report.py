@@ -10,8 +10,8 @@ import click
 
 from bigtask.cli.frame import Frame, carry_out, readable_argument
 from bigtask.cli.screen import note
-from bigtask.cli.words import plain
 from bigtask.errors import InvalidInput
+from bigtask.words import plain
 
 if TYPE_CHECKING:
     from bigtask.report.result import RunResult

@@ -64,6 +64,13 @@ _OPTIONS = (
         type=click.Choice(("ask", "acceptEdits", "readOnly", "all")),
         help="What agents may do without asking.",
     ),
+    click.option(
+        "--project-rules/--without-project-rules",
+        "project_rules",
+        default=None,
+        help="Approve what the project brings for agents (CLAUDE.md, hooks, tool servers), or never load it. "
+        "Default: ask, or with --yes load only what is approved.",
+    ),
     click.option("-y", "--yes", is_flag=True, help="Confirm the plan beforehand."),
 )
 
@@ -101,6 +108,7 @@ _RUN_OPTIONS = (
     "max_budget_usd",
     "max_tokens",
     "permission_mode",
+    "project_rules",
     "yes",
 )
 

@@ -9,7 +9,6 @@ from typing import Any
 from rich.text import Text
 
 from bigtask.cli.next_steps import Step, next_steps
-from bigtask.cli.words import both_ends, counted, duration, one_line
 from bigtask.core import ledger
 from bigtask.core.answers import Answers, answers, shares
 from bigtask.core.hooks import troubles
@@ -19,6 +18,7 @@ from bigtask.core.states import Outcome, TaskState
 from bigtask.core.status import status
 from bigtask.report.missed import missed
 from bigtask.report.result import branch_of
+from bigtask.words import both_ends, counted, duration, one_line
 
 _REASON = 300
 _ALIKE = 3

@@ -10,12 +10,12 @@ from bigtask.cli.next_steps import answers, next_steps
 from bigtask.cli.reading import Glance
 from bigtask.cli.screen import Screen, table, word
 from bigtask.cli.standing import state_words
-from bigtask.cli.words import age, money, one_line, short
 from bigtask.core.events import iso
 from bigtask.core.ledger import counts
 from bigtask.core.run import Run
 from bigtask.core.states import ENDED
 from bigtask.core.status import status
+from bigtask.words import age, money, one_line, short
 
 
 def entry(one: Glance) -> dict[str, Any]:

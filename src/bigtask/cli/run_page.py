@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from bigtask.cli.limit_words import limit_words
 from bigtask.cli.next_steps import next_steps
 from bigtask.cli.plan_table import program_lines
 from bigtask.cli.result import step_lines
 from bigtask.cli.screen import Screen, table, word
 from bigtask.cli.standing import state_words
 from bigtask.cli.waiting_items import show_waiting
-from bigtask.cli.words import age, both_ends, command_line, counted, duration, money, one_line, plain
 from bigtask.core import ledger
 from bigtask.core.answers import answers
+from bigtask.core.budget import cap_of
 from bigtask.core.checks import wanted_by
 from bigtask.core.hooks import due
 from bigtask.core.run import Attempt, Run, TaskRecord
@@ -21,6 +22,7 @@ from bigtask.core.states import ENDED, AttemptState, TaskState, WaitingKind
 from bigtask.core.values import VERIFICATION, CheckResult
 from bigtask.report.missed import missed
 from bigtask.report.result import branch_of
+from bigtask.words import age, both_ends, command_line, counted, duration, money, one_line, plain
 
 _LISTED = 12
 _OUTPUT_LINES = 8
@@ -75,6 +77,11 @@ def _head(screen: Screen, run: Run, *, held: bool) -> None:
         f"{run.created.template_id} with {run.settings.agent}, {workers} at most, in {source.cwd}",
         f"begun {begun} ago, last event {last} ago; used {_used(run)}",
     ]
+    cap = cap_of(run)
+    if cap.bounds:
+        parts = [money(cap.cost_usd)] if cap.cost_usd is not None else []
+        parts += [counted(cap.tokens, "token")] if cap.tokens is not None else []
+        lines.append(f"its cap is {' and '.join(parts)}")
     lines += [f"answers of {one_line(name, 60)}: {words}" for name, words in answer_words(run).items()]
     branch = branch_of(run)
     if branch is not None:
@@ -114,7 +121,16 @@ def _ratio(run: Run) -> str:
 def _used(run: Run) -> str:
     tokens = run.used.input_tokens + run.used.output_tokens
     cost = money(run.used.cost_usd) if run.used.cost_usd else "no cost"
-    return f"{counted(tokens, 'token')}, {cost}" if tokens else "no tokens"
+    return f"{counted(tokens, 'token')}, {cost}{_payer(run)}" if tokens else "no tokens"
+
+
+def _payer(run: Run) -> str:
+    """Whose money that is. A subscription is paid by the month, whatever the work would cost."""
+    account = run.settings.account
+    if not account:
+        return ""
+    what = " by list price, paid already with" if run.settings.subscription else " from"
+    return f"{what} {one_line(account, 80)}"
 
 
 def _tasks(screen: Screen, run: Run) -> None:
@@ -147,6 +163,8 @@ def _said(record: TaskRecord) -> str:
         return f"after {', '.join(others)}" if others and record.state not in ENDED else record.task.title
     if attempt.report is not None:
         return attempt.report.summary or record.task.title
+    if attempt.state is AttemptState.LIMITED:
+        return limit_words(attempt, time.time() * 1000)
     return attempt.action or record.task.title
 
 
@@ -232,6 +250,9 @@ def _claims(screen: Screen, run: Run) -> None:
 
 
 def _results(screen: Screen, run: Run) -> None:
+    if run.created.warnings:
+        screen.title("About the template")
+        _listed(screen, list(run.created.warnings), mark="!", style="yellow")
     if run.warnings:
         screen.title("About the plan")
         _listed(screen, list(run.warnings), mark="·", style="")

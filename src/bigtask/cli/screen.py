@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bigtask.cli.words import plain
+from bigtask.words import plain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -89,11 +89,13 @@ def whole(run: Any, *, held: bool) -> dict[str, Any]:
 
 
 def _task(run: Run, record: Any) -> dict[str, Any]:
+    from bigtask.cli.task_page import prompt_warnings
     from bigtask.core import claims, ledger
 
     judged = [_builtins(claim) for claim in claims.judged(run, record.task)]
     remarks = ledger.all_remarks(run, record)
-    return {**_builtins(_worker(record)), "remarks": remarks, "claims": judged}
+    warnings = prompt_warnings(run, record.task.id)
+    return {**_builtins(_worker(record)), "remarks": remarks, "warnings": warnings, "claims": judged}
 
 
 def _worker(record: Any) -> Any:

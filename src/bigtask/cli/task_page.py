@@ -9,13 +9,15 @@ import msgspec
 
 from bigtask.cli.next_steps import answers
 from bigtask.cli.screen import Screen, word
-from bigtask.cli.words import both_ends, command_line, counted, duration, money, one_line, plain
 from bigtask.core import claims, ledger
 from bigtask.core.run import Attempt, Run, TaskRecord
-from bigtask.core.states import FELL
+from bigtask.core.states import FELL, Phase
+from bigtask.core.values import RESERVED
 from bigtask.errors import NotFound, StoreError
 from bigtask.host.source import RunSource
+from bigtask.templates.prompting import PROMPTS
 from bigtask.templates.template import thaw
+from bigtask.words import both_ends, command_line, counted, duration, money, one_line, plain
 
 _TAIL_BYTES = 64 * 1024
 _LINES = 40
@@ -28,6 +30,11 @@ def find_task(run: Run, task_id: str) -> TaskRecord:
         known = ", ".join((*run.tasks, *run.reserved)) or "none yet"
         raise NotFound(f"the run has no task {task_id!r} (its tasks: {known})")
     return record
+
+
+def prompt_warnings(run: Run, task_id: str) -> tuple[str, ...]:
+    """What was odd about the prompt that the task's agents got."""
+    return ledger.template_warnings(run, PROMPTS[RESERVED.get(task_id, Phase.WORKER_EXECUTION)])
 
 
 def last_words(source: RunSource, record: TaskRecord) -> list[dict[str, Any]]:
@@ -64,6 +71,8 @@ def show_task(
         screen.print(word(line, style="dim"))
     for remark in ledger.all_remarks(run, record):
         screen.item("!", one_line(remark, 400), style="yellow")
+    for warning in prompt_warnings(run, task.id):
+        screen.item("!", one_line(warning, 400), style="yellow")
     if task.description:
         screen.title("What was asked")
         _paragraph(screen, task.description)
@@ -113,6 +122,10 @@ def _attempt(screen: Screen, attempt: Attempt) -> None:
         screen.item("", both_ends(attempt.reason, 600), style="yellow")
     if attempt.report is not None and attempt.report.summary:
         _paragraph(screen, attempt.report.summary)
+    if attempt.report is not None:
+        for mark, said in (("~", attempt.report.repairs), ("!", attempt.report.warnings)):
+            for sentence in said:
+                screen.item(mark, f"in its answer: {one_line(sentence, 300)}", style="yellow")
     for check in attempt.checks:
         mark, style = ("✓", "green") if check.passed else ("✗", "red")
         screen.item(mark, command_line(check.command), style=style)

@@ -9,7 +9,7 @@ import click
 
 from bigtask.cli.frame import EXIT_FAILED, EXIT_OK, Frame, carry_out, json_option, print_json
 from bigtask.cli.screen import note
-from bigtask.cli.words import counted, one_line, short, size
+from bigtask.words import counted, one_line, short, size
 
 if TYPE_CHECKING:
     from bigtask.host.uninstalling import Inventory

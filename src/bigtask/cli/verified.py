@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bigtask.cli.words import counted
 from bigtask.host.verification import Verified
+from bigtask.words import counted
 
 
 def sentences(found: Verified, *, exported: bool) -> Iterator[str]:

@@ -8,9 +8,9 @@ import msgspec
 
 from bigtask.cli.next_steps import answers
 from bigtask.cli.screen import Screen, word
-from bigtask.cli.words import one_line, short
 from bigtask.core.run import Run
 from bigtask.core.values import Waiting
+from bigtask.words import one_line, short
 
 _FILES = 10
 _LINES = 12
@@ -29,6 +29,8 @@ def show_waiting(
         screen.item("-", one_line(str(error), 300), style="dim", indent=4)
     for path in list(waiting.details.get("files", ()))[:_FILES]:
         screen.item("", one_line(str(path)), style="dim", indent=4)
+    for brought in waiting.details.get("brings", ()):
+        screen.item("-", one_line(str(brought), 400), style="dim", indent=4)
     for what, key in (("versions", "versions"), ("resolve it in", "workspace")):
         if key in waiting.details:
             screen.item("", f"{what}: {one_line(str(waiting.details[key]), 400)}", style="dim", indent=4)

@@ -28,6 +28,7 @@ OTHER_VARIABLES: Mapping[str, str] = {
 PERMISSIONS = ("readOnly", "ask", "acceptEdits", "all")
 """The strictest first."""
 
+Sessions = Annotated[int, Meta(ge=1, le=10_000)]
 Gib = Annotated[float, Meta(gt=0)]
 
 _LARGEST = 2**53
@@ -235,6 +236,8 @@ KEYS: dict[str, Key] = {
         _key("maxTokens", tighter=_lower),
         _key("allowedCommands", tighter=_fewer, fields=_VERIFICATION),
         Key(name="workspacesGib", field="workspaces_gib", type=Gib | None, default=None, tighter=_lower),
+        _of_machine("machineSlots", "machine_slots", Sessions | None, None),
+        _of_machine("agentSlots", "agent_slots", Sessions | None, None),
         _of_machine("keepRuns", "keep_runs", Annotated[int, Meta(ge=0, le=100_000)], 50),
         _of_machine("keepDays", "keep_days", Annotated[int, Meta(ge=0, le=36_500)], 30),
         _of_machine("keepGib", "keep_gib", Gib, 10.0),

@@ -27,7 +27,7 @@ def runnable(run: Run, task: Task) -> tuple[Command, ...]:
     return tuple(command for command in commands if run.shown or command in allowed)
 
 
-def after_merging(run: Run) -> tuple[Command, ...]:
+def commands_of_whole(run: Run) -> tuple[Command, ...]:
     """What is run on the merged whole, each once: the template's commands, and the checks of merged tasks,
     which may be green alone and red together."""
     found = dict.fromkeys(run.settings.commands)
@@ -42,7 +42,7 @@ QUICK_MS = 60_000
 TOGETHER_MS = 180_000
 
 
-def after_merge(run: Run, task_id: str, *, alone: bool) -> tuple[Command, ...]:
+def commands_of_merge(run: Run, task_id: str, *, alone: bool) -> tuple[Command, ...]:
     """What is run when the task's work has just been merged, each once: its own checks, unless it was merged
     into nothing else (`alone`), where they ran before; then those of the tasks merged before it, in plan
     order. What took more than a minute is left to the end of the run, and so is what would make it more than
@@ -87,6 +87,11 @@ def programs(run: Run) -> tuple[Program, ...]:
         Program(command=command, origin=template, when=f"as the hook {name}")
         for name, command in settings.hooks.items()
     ]
+    if settings.isolation != "none":
+        found += [
+            Program(command=command, origin=template, when="in each workspace, before work begins there")
+            for command in settings.setup
+        ]
     wanting: dict[Command, list[str]] = {}
     for record in run.tasks.values():
         if record.state is not TaskState.SKIPPED:

@@ -11,14 +11,14 @@ from typing import Annotated, Any, assert_never
 
 import msgspec
 
+from bigtask.core import budget, tampering
 from bigtask.core import edits as plan_edits
 from bigtask.core import events as e
 from bigtask.core import plan as plans
-from bigtask.core import tampering
 from bigtask.core.dependents import skips
 from bigtask.core.edits import Edit, SetTask
 from bigtask.core.observations import Reported, continued, reported
-from bigtask.core.phases import conflicts, intake
+from bigtask.core.phases import conflicts, intake, limits
 from bigtask.core.run import Run, TaskRecord
 from bigtask.core.states import BUILT_ON, ENDED, FELL, LIVE, AttemptState, Outcome, TaskState, WaitingKind
 from bigtask.core.status import ALLOWED, status
@@ -131,7 +131,7 @@ def _consider(run: Run, command: AnyCommand, resumable: Container[str]) -> tuple
             require(run, "edit")
             return _edit(run, command.revision, command.edits, command.by)
         case Answer():
-            return _answer(run, command)
+            return _answer(run, command, resumable)
         case Pause():
             return _pause(run, command)
         case Resume():
@@ -235,7 +235,7 @@ def _require_editable(run: Run, record: TaskRecord, edit: Edit) -> None:
 _FIXED = frozenset({TaskState.RUNNING, TaskState.INTEGRATING, TaskState.COMPLETED, TaskState.PARTIAL})
 
 
-def _answer(run: Run, command: Answer) -> tuple[e.Happened, ...]:
+def _answer(run: Run, command: Answer, resumable: Container[str]) -> tuple[e.Happened, ...]:
     waiting = run.waiting.get(command.waiting_id)
     if waiting is None:
         open_ones = ", ".join(run.waiting) or "nothing"
@@ -246,6 +246,8 @@ def _answer(run: Run, command: Answer) -> tuple[e.Happened, ...]:
         )
     by = command.by or "person"
     answered = e.Answered(waiting_id=waiting.id, answer=command.answer, scope=command.scope, by=by)
+    if waiting.kind is WaitingKind.BUDGET and command.answer in (budget.RAISE, budget.FINISH):
+        return (answered, *_resume(run, Resume(by=by), resumable))
     return (answered, *_consequences(run, waiting, command, by))
 
 
@@ -254,8 +256,13 @@ def _consequences(run: Run, waiting: Waiting, command: Answer, by: str) -> tuple
         case WaitingKind.PLAN, "confirm":
             assert run.plan is not None
             return (e.Confirmed(revision=run.plan.revision, by=by, shown=True),)
-        case (WaitingKind.PLAN, "cancel") | (WaitingKind.QUESTION | WaitingKind.BUDGET, intake.STOP):
+        case (WaitingKind.PLAN, "cancel") | (
+            WaitingKind.QUESTION | WaitingKind.BUDGET | WaitingKind.TRUST | WaitingKind.LIMIT,
+            intake.STOP,
+        ):
             return _cancel(run, by)
+        case WaitingKind.LIMIT, answer:
+            return limits.answered(run, waiting, answer)
         case WaitingKind.PERMISSION, _:
             return ()
     if waiting.task_id is None:

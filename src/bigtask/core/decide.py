@@ -46,6 +46,9 @@ def decide(run: Run, now: int) -> tuple[Happened, ...]:
         # What a hook says of a plan can be heard while the run is paused.
         merging = any(id != PLANNING for id in run.integrating)
         return () if run.live or merging else (Paused(),)
+    noticed = budget.notice(run)
+    if noticed:
+        return noticed
     for step in WAY:
         events = step(run, now)
         if events is not None:

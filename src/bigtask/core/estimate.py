@@ -8,7 +8,7 @@ from bigtask.core.plan import dependents_of, order, remaining_paths, weight
 from bigtask.core.values import Estimate, Plan, Settings, Task
 
 _LOW, _HIGH = 0.6, 2.0
-_USD_PER_MILLION_TOKENS = 5.0
+USD_PER_MILLION_TOKENS = 5.0
 """A mixed list price of current coding models; only an order of magnitude, and said so in `basis`."""
 
 
@@ -19,7 +19,7 @@ def of(plan: Plan, settings: Settings) -> Estimate | None:
         return None
     minutes = makespan(plan.tasks, settings.slots)
     tokens = sum(task.estimated_tokens or 0 for task in plan.tasks)
-    cost = tokens / 1e6 * _USD_PER_MILLION_TOKENS if settings.costs_money else 0.0
+    cost = tokens / 1e6 * USD_PER_MILLION_TOKENS if settings.costs_money else 0.0
     return Estimate(
         minutes_low=round(minutes * _LOW, 1),
         minutes_high=round(minutes * _HIGH, 1),

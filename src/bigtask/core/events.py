@@ -45,6 +45,8 @@ class Created(Happened):
     settings: Settings
     variables: Mapping[str, Any] = {}
     by: str = ""
+    warnings: tuple[str, ...] = ()
+    """About the template and its variables, each with a JSON pointer in front."""
 
 
 class Started(Happened):
@@ -105,6 +107,14 @@ class Answered(Happened):
     answer: str
     scope: str = "once"
     by: str = ""
+
+
+class BudgetWarning(Happened):
+    """Four fifths of a cap are used; `said` is how much of it, for people."""
+
+    type = "orchestrator:budgetWarning"
+    used: Usage
+    said: str
 
 
 class Pausing(Happened):
@@ -385,6 +395,26 @@ class WorkerLimited(WorkerEvent):
     type = "worker:limited"
     kind: str = ""
     reset_ms: int | None = None
+
+
+class WorkerHeld(WorkerEvent):
+    """Its session isn't opened yet: what it needs of the machine, or of the account, is in use."""
+
+    type = "worker:held"
+    reason: str
+
+
+class WorkerWentOn(WorkerEvent):
+    """The limit is over for this attempt."""
+
+    type = "worker:wentOn"
+
+
+class WorkerUsed(WorkerEvent):
+    """What its session has used by now, in all."""
+
+    type = "worker:used"
+    usage: Usage
 
 
 class WorkerStalled(WorkerEvent):

@@ -57,6 +57,7 @@ _MEANING: dict[type[e.Happened], Callable[[Run, Any, int], None]] = {
     e.Progress: of_run.nothing,
     e.WaitingRaised: of_run.waiting_raised,
     e.Answered: of_run.answered,
+    e.BudgetWarning: of_run.budget_warning,
     e.Pausing: of_run.pausing,
     e.Paused: of_run.paused,
     e.Resumed: of_run.resumed,
@@ -95,6 +96,9 @@ _MEANING: dict[type[e.Happened], Callable[[Run, Any, int], None]] = {
     e.WorkerPaused: of_work.worker_paused,
     e.WorkerResumed: of_work.worker_resumed,
     e.WorkerWaiting: of_work.now(AttemptState.WAITING),
-    e.WorkerLimited: of_work.now(AttemptState.LIMITED),
+    e.WorkerLimited: of_work.limited,
+    e.WorkerHeld: of_work.held,
+    e.WorkerWentOn: of_work.went_on,
+    e.WorkerUsed: of_work.used,
     e.WorkerStalled: of_work.now(AttemptState.STALLED),
 }

@@ -91,6 +91,10 @@ def remarks(record: TaskRecord) -> tuple[str, ...]:
         found += [f"claimed but unchanged: {path}" for path in evidence.claimed_unchanged]
         found += [f"changed but not claimed: {path}" for path in evidence.changed_unclaimed]
         found += [f"outside its scope: {path}" for path in evidence.outside_scope]
+        found += [
+            f"changed in a submodule, and so not part of the result: {path}"
+            for path in evidence.in_submodules
+        ]
     if attempt.evidence is not None:
         ran = {check.command for check in attempt.checks}
         wanted = [check.command for check in record.task.checks if check.command is not None]
@@ -131,6 +135,12 @@ def notices(run: Run) -> tuple[str, ...]:
     if attempt is not None and attempt.evidence is not None and attempt.evidence.files:
         found.append(f"{AGGREGATION} itself changed {', '.join(attempt.evidence.files)}")
     return tuple(found)
+
+
+def template_warnings(run: Run, phase: str = "") -> tuple[str, ...]:
+    """What was odd about the template when the run was made; with `phase`, about the prompt of that name."""
+    about = f"/prompts/{phase}" if phase else ""
+    return tuple(f"the template: {said}" for said in run.created.warnings if said.startswith(about))
 
 
 def output_files(run: Run) -> tuple[str, ...]:

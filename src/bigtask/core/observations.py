@@ -12,7 +12,16 @@ from typing import Any
 from bigtask.core import dependents, tampering
 from bigtask.core import events as e
 from bigtask.core.hooks import Hook
-from bigtask.core.phases import aggregation, analysis, conflicts, planning, preparation, verification
+from bigtask.core.phases import (
+    aggregation,
+    analysis,
+    conflicts,
+    limits,
+    planning,
+    preparation,
+    trust,
+    verification,
+)
 from bigtask.core.retry import delay_ms
 from bigtask.core.run import Grant, Run, TaskRecord
 from bigtask.core.states import ATTEMPT_MOVES, RESTING, AttemptState, WaitingKind
@@ -22,6 +31,7 @@ from bigtask.core.values import (
     PLANNING,
     RESERVED,
     VERIFICATION,
+    Brought,
     CheckResult,
     Evidence,
     InConflict,
@@ -73,8 +83,27 @@ class Asked(Observation):
 
 
 class Limited(Observation):
+    """`others` are agents that could do the work instead."""
+
     kind: str
     reset_ms: int | None = None
+    others: tuple[str, ...] = ()
+
+
+class Held(Observation):
+    """Its session can't be opened yet; `reason` is what is in the way, for people."""
+
+    reason: str
+
+
+class WentOn(Observation):
+    """The limit is over for it."""
+
+
+class Used(Observation):
+    """What its session has used so far, in all."""
+
+    usage: Usage
 
 
 class Stalled(Observation):
@@ -129,6 +158,15 @@ class Unprepared(Observation):
     subject: str
     reason: str
     output: str = ""
+
+
+class Brings(Observation):
+    """What the project brings for its agent hasn't been approved, and a person may be asked. `digest` stands
+    for all of `brought` as it is."""
+
+    agent: str
+    digest: str
+    brought: tuple[Brought, ...]
 
 
 class Checked(Observation):
@@ -273,13 +311,23 @@ def _noticed(run: Run, record: TaskRecord, seen: Observation) -> tuple[e.Happene
         case Asked():
             return _asked(run, record, seen, who)
         case Limited():
-            return (e.WorkerLimited(**who, kind=seen.kind, reset_ms=seen.reset_ms),)
+            return limits.met(run, **who, kind=seen.kind, reset_ms=seen.reset_ms, others=seen.others)
+        case Held():
+            return (e.WorkerHeld(**who, reason=seen.reason),)
+        case WentOn() if record.attempts[seen.attempt - 1].state is AttemptState.LIMITED:
+            return (e.WorkerWentOn(**who),)
+        case WentOn():
+            return ()
+        case Used():
+            return (e.WorkerUsed(**who, usage=seen.usage),)
         case Stalled():
             return (e.WorkerStalled(**who, quiet_ms=seen.quiet_ms),)
         case Unprepared():
             return preparation.failed(
                 run, **who, subject=seen.subject, reason=seen.reason, output=seen.output
             )
+        case Brings():
+            return trust.found(run, **who, agent=seen.agent, digest=seen.digest, brought=seen.brought)
         case Checked():
             return (e.WorkerChecked(**who, results=seen.results),)
         case Integrated():

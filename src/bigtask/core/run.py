@@ -53,6 +53,10 @@ class Attempt:
     percent: float | None = None
     action: str = ""
     reason: str = ""
+    limit: str = ""
+    """While it waits because its account is limited: `rate`, `overloaded` or `usage`."""
+    limit_ends_at: int | None = None
+    """When that is over, as far as the provider said; for people, in ms since the epoch."""
 
 
 @dataclass(slots=True)
@@ -175,6 +179,11 @@ class Run:
     """The names of the last commands that changed something and had one, oldest first."""
     used: Usage = field(default_factory=Usage)
     """Of all attempts together, as far as they have said."""
+    cap_usd: float | None = None
+    """What a person has raised the cap to; None while it is that of the settings."""
+    cap_tokens: int | None = None
+    budget_warned: bool = False
+    """That little is left under the cap was said."""
 
     @property
     def settings(self) -> Settings:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bigtask.core import budget, estimate
 from bigtask.core import edits as plan_edits
-from bigtask.core import estimate
 from bigtask.core import events as e
 from bigtask.core import plan as plans
 from bigtask.core.moves import move_attempt, rest
@@ -101,6 +101,10 @@ def answered(run: Run, data: e.Answered, at: int) -> None:
     waiting = run.waiting.pop(data.waiting_id)
     if "subject" in waiting.details:
         run.answers[waiting.details["subject"]] = data.answer
+    if waiting.kind is WaitingKind.BUDGET and data.answer == budget.RAISE:
+        run.cap_usd = waiting.details.get("raisedUsd")
+        run.cap_tokens = waiting.details.get("raisedTokens")
+        run.budget_warned = False
     if waiting.kind is WaitingKind.PERMISSION:
         whose = "" if data.scope == "run" else waiting.task_id or ""
         grant = Grant(data.answer, data.scope, data.by, waiting.attempt)
@@ -110,6 +114,10 @@ def answered(run: Run, data: e.Answered, at: int) -> None:
     attempt = run.live_attempt(waiting.task_id)
     if attempt is not None and attempt.state is AttemptState.WAITING:
         move_attempt(run, waiting.task_id, attempt, AttemptState.RUNNING, at)
+
+
+def budget_warning(run: Run, data: e.BudgetWarning, at: int) -> None:
+    run.budget_warned = True
 
 
 def pausing(run: Run, data: e.Pausing, at: int) -> None:

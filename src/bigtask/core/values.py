@@ -93,6 +93,10 @@ class Settings(Value):
 
     agent: str
     costs_money: bool = False
+    account: str = ""
+    """Words for the account that pays for the agent, as it was when the run was made."""
+    subscription: bool = False
+    """It pays by the month: costs are then what the work would come to by list price."""
     max_workers: int = 5
     worker_timeout_ms: int = 300_000
     auto_spawn: bool = False
@@ -139,6 +143,9 @@ class Settings(Value):
     """`ask` a person, let an agent `resolve` it, or keep the lines of what came `first` or `last`."""
     hooks: Mapping[str, tuple[str, ...]] = {}
     """What is run when something has happened: argument lists by the names of `core.hooks.Hook`."""
+    project_rules: bool | None = None
+    """Whether agents load what the project holds for them, where it is approved; None asks, or, with `yes`,
+    loads only what is approved already."""
     hook_files: Mapping[str, str] = {}
     """SHA-256 of the project's files that hooks name, by that name, as they were when the run was made."""
 
@@ -238,6 +245,8 @@ class Evidence(Value):
     """Files in conflict that somebody resolved, an agent or a person."""
     red_before: tuple[tuple[str, ...], ...] = ()
     """Commands that failed after the merge, and without it as well."""
+    in_submodules: tuple[str, ...] = ()
+    """Files that it changed in submodules: no part of what is merged."""
 
 
 class Waiting(Value):
@@ -254,6 +263,16 @@ class Waiting(Value):
     details: Mapping[str, Any] = {}
     expires_at: int | None = None
     """Milliseconds since the epoch."""
+
+
+class Brought(Value):
+    """A file of the project that an agent would load or run by itself. `what` says so in parts of sentences;
+    `change` against what was approved last: `new`, `changed`, `gone`, or empty."""
+
+    path: str
+    digest: str
+    what: tuple[str, ...]
+    change: str = ""
 
 
 class Estimate(Value):

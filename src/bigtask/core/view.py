@@ -116,7 +116,7 @@ def view(run: Run) -> RunView:
         waiting=tuple(run.waiting.values()),
         allowed=tuple(sorted(ALLOWED[now])),
         plan=run.plan,
-        warnings=(*run.warnings, *ledger.notices(run)),
+        warnings=(*ledger.template_warnings(run), *run.warnings, *ledger.notices(run)),
         estimate=run.estimate,
         ledger=ledger.ledger(run),
         output_files=ledger.output_files(run),

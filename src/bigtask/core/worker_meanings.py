@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bigtask.core import budget
 from bigtask.core import events as e
 from bigtask.core.moves import find, move_attempt, move_task, rest, retire, withdraw
+from bigtask.core.phases import limits
 from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.states import (
     ENDED,
@@ -36,6 +38,7 @@ def spawned(run: Run, data: e.WorkerSpawned, at: int) -> None:
 def worker_started(run: Run, data: e.WorkerStarted, at: int) -> None:
     record, attempt = find(run, data.task_id, data.attempt)
     move_attempt(run, data.task_id, attempt, AttemptState.RUNNING, at)
+    limits.settle(run, data.task_id, data.attempt)
     attempt.session_id = data.session_id
     attempt.branch = data.branch
     record.places = data.places or record.places
@@ -207,6 +210,8 @@ def reopened(run: Run, data: e.WorkerReopened, at: int) -> None:
     withdraw(run, data.task_id)
     _forget_conflict(record)
     record.failures, record.reason = 0, ""
+    if run.answers.get(budget.SUBJECT) == budget.FINISH:
+        del run.answers[budget.SUBJECT]
     rest(run, record)
     run.outcome, run.reason = None, ""
     for id in (AGGREGATION, VERIFICATION):
@@ -257,6 +262,29 @@ def worker_paused(run: Run, data: e.WorkerPaused, at: int) -> None:
 def worker_resumed(run: Run, data: e.WorkerResumed, at: int) -> None:
     _, attempt = find(run, data.task_id, data.attempt)
     move_attempt(run, data.task_id, attempt, AttemptState.SPAWNING, at)
+
+
+def limited(run: Run, data: e.WorkerLimited, at: int) -> None:
+    _, attempt = find(run, data.task_id, data.attempt)
+    move_attempt(run, data.task_id, attempt, AttemptState.LIMITED, at)
+    attempt.limit = data.kind
+    attempt.limit_ends_at = None if data.reset_ms is None else at + data.reset_ms
+
+
+def held(run: Run, data: e.WorkerHeld, at: int) -> None:
+    _, attempt = find(run, data.task_id, data.attempt)
+    attempt.action = data.reason
+
+
+def went_on(run: Run, data: e.WorkerWentOn, at: int) -> None:
+    _, attempt = find(run, data.task_id, data.attempt)
+    move_attempt(run, data.task_id, attempt, AttemptState.RUNNING, at)
+    limits.settle(run, data.task_id, data.attempt)
+
+
+def used(run: Run, data: e.WorkerUsed, at: int) -> None:
+    _, attempt = find(run, data.task_id, data.attempt)
+    _account(run, attempt, data.usage, {})
 
 
 def now(state: AttemptState) -> Callable[[Run, Any, int], None]:

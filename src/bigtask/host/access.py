@@ -15,7 +15,8 @@ from bigtask.core.events import Event
 from bigtask.core.evolve import fold
 from bigtask.core.run import Run
 from bigtask.errors import BigtaskError, HolderGone, RunBusy, StoreError
-from bigtask.host.faults import watch_from
+from bigtask.host.faults import steps_from, watch_from
+from bigtask.host.governing import governor_of
 from bigtask.host.hands import Hands
 from bigtask.host.holder import Holder
 from bigtask.host.home import RunFolder
@@ -28,8 +29,10 @@ from bigtask.host.preparation import Preparation
 from bigtask.host.snapshot import SnapshotLog, restored
 from bigtask.host.socket import SocketLink, serve
 from bigtask.host.transcript import Transcripts
+from bigtask.host.trust import TrustGate
 from bigtask.host.vigil import Vigil
 from bigtask.process import Identity, reconcile, warden
+from bigtask.secrecy import Secrecy, of_environment
 from bigtask.sink import log
 from bigtask.templates.template import thaw
 from bigtask.workspaces.ports import PortBlocks
@@ -55,7 +58,9 @@ async def hold(
         if lock.before is not None:
             await _end_what_is_left(lock.before)
         file = SqliteLog(folder.log, watch=watch_from(os.environ))
-        transcripts = Transcripts(folder.transcripts)
+        secrecy = Secrecy(of_environment(os.environ))
+        transcripts = Transcripts(folder.transcripts, secrecy)
+        governor = governor_of(folder.home, os.environ)
         try:
             found = await file.do(lambda connection: restored(connection, folder.id))
             if found is None:
@@ -73,8 +78,11 @@ async def hold(
                 transcripts,
                 preparation=Preparation(run, folder.path, transcripts.redact),
                 vigil=Vigil(workspaces.integrity if isinstance(workspaces, RunWorkspaces) else None),
+                trust=TrustGate(run, Approvals(folder.home.approvals), folder.home.path),
+                governor=governor,
+                redact=secrecy.text,
             )
-            holder = Holder(run, snapshots, hands, idle=idle)
+            holder = Holder(run, snapshots, hands, idle=idle, secrecy=secrecy)
             async with _guarded(hands, idle=idle), serve(holder, folder.socket):
                 # No task group: what the block raises has to arrive as it is.
                 carrying = asyncio.create_task(holder.carry_out(), name=f"holder of {folder.id}")
@@ -86,6 +94,7 @@ async def hold(
                     await carrying
                     snapshots.keep_last()
         finally:
+            governor.close()
             transcripts.close()
             await file.close()
     finally:
@@ -109,7 +118,9 @@ async def _workspaces(run: Run, folder: RunFolder) -> RunWorkspaces | BigtaskErr
     try:
         allowed = Approvals(folder.home.approvals).allow_git
         found = await examine(Path(run.created.source.cwd), allowed)
-        return RunWorkspaces(run.id, found, folder.path, ports=PortBlocks(folder.ports))
+        return RunWorkspaces(
+            run.id, found, folder.path, ports=PortBlocks(folder.ports), watch=steps_from(os.environ)
+        )
     except BigtaskError as error:
         return error
 

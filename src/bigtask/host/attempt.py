@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import msgspec
@@ -24,6 +23,7 @@ from bigtask.agents.protocol import (
     Prompt,
     Reported,
     Session,
+    SessionEvent,
     SessionLost,
     Text,
     ToolCall,
@@ -34,6 +34,7 @@ from bigtask.core import observations as o
 from bigtask.core.values import Report, Usage
 from bigtask.errors import BigtaskError
 from bigtask.host.briefing import Briefing
+from bigtask.host.governor import Permit
 from bigtask.host.transcript import Transcript
 from bigtask.protocol.asking import ask_again, go_on, with_nonce
 from bigtask.protocol.belief import Accepted, AskAgain, NeedsReview
@@ -43,9 +44,7 @@ from bigtask.protocol.turn import TurnReading
 MOST_REASKS = 3
 _PROGRESS_EVERY_S = 1.0
 _LAST_WORDS = 4_000
-_FIRST_WAIT_S = 30.0
-_LONGEST_WAIT_S = 900.0
-"""How long a limit is waited out whose end nobody knows: at first, and at most after doubling each time."""
+_USAGE_EVERY_S = 1.0
 
 
 class ActiveTime:
@@ -83,12 +82,20 @@ class Controls:
     def interrupted(self) -> bool:
         return self._interruption.is_set()
 
-    async def wait_out(self, wait_s: float) -> None:
-        """A time that isn't the attempt's own; an interruption ends it."""
+    async def wait_out(self, waiting: Coroutine[Any, Any, None]) -> None:
+        """For what isn't the attempt's own time; an interruption ends it. Raises what `waiting` raises."""
         self.time.stand_still()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._interruption.wait(), wait_s)
-        self.time.go_on()
+        work = asyncio.ensure_future(waiting)
+        interruption = asyncio.ensure_future(self._interruption.wait())
+        try:
+            await asyncio.wait((work, interruption), return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+        finally:
+            work.cancel()
+            interruption.cancel()
+            await asyncio.wait((work, interruption))
+            self.time.go_on()
 
     async def interrupt(self) -> None:
         self._interruption.set()
@@ -106,9 +113,7 @@ class Controls:
 
 
 class _Cut(msgspec.Struct, frozen=True):
-    """The turn ended at a limit; `reset_s` is how long it was said to last."""
-
-    reset_s: float | None
+    """The turn ended at a limit."""
 
 
 class _Heard(msgspec.Struct):
@@ -117,7 +122,10 @@ class _Heard(msgspec.Struct):
     usage: Usage = Usage()
     tools: dict[str, int] = {}
     last_words: str = ""
-    reset_s: float | None = None
+    told: Usage = Usage()
+    """What of `usage` has been noticed."""
+    refused: bool = False
+    """The account was limited in this turn."""
 
     def ended(self) -> dict[str, Any]:
         return {"usage": self.usage, "tools": dict(self.tools)}
@@ -133,10 +141,12 @@ class AttemptRun:
         controls: Controls,
         notice: Callable[[o.Observation], None],
         *,
+        permit: Permit,
         reasked: int = 0,
     ) -> None:
-        """`reasked`: how often an earlier session of the attempt, which this one continues, was asked
-        again."""
+        """`permit` has begun; whoever gave it ends it. `reasked`: how often an earlier session of the
+        attempt, which this one continues, was asked again."""
+        self._permit = permit
         self._reasked = reasked
         self._briefing = briefing
         self._agent = agent
@@ -144,9 +154,17 @@ class AttemptRun:
         self._transcript = transcript
         self._controls = controls
         self._notice = notice
-        self._heard = _Heard()
+        used = opening.used or UsageReported()
+        self._heard = _Heard(
+            usage=Usage(
+                input_tokens=used.input_tokens, output_tokens=used.output_tokens, cost_usd=used.cost_usd
+            )
+        )
+        self._heard.told = self._heard.usage
         self._who: dict[str, Any] = {"task_id": briefing.task_id, "attempt": briefing.attempt}
         self._last_progress = float("-inf")
+        self._usage_at = float("-inf")
+        self._usage_due: asyncio.TimerHandle | None = None
 
     async def carry_out(self, *, branch: str | None, places: Mapping[str, str]) -> o.Ended:
         """The attempt's end. Cancelling it ends the session and everything that it started. `branch` and
@@ -167,18 +185,17 @@ class AttemptRun:
             return o.Failed(**self._who, **self._heard.ended(), reason=str(error))
         finally:
             self._controls.session = None
+            if self._usage_due is not None:
+                self._usage_due.cancel()
 
     async def _converse(self, session: Session) -> o.Ended:
         """The same session is asked again with exactly what was wrong; then it is a person's turn."""
         briefing = self._briefing
-        text, cuts = briefing.text, 0
+        text = briefing.text
         while not self._controls.interrupted:
             answer = await self._turn(session, text)
             if isinstance(answer, _Cut):
-                known = answer.reset_s
-                doubled = _FIRST_WAIT_S * 2.0 ** min(cuts, 10)
-                await self._controls.wait_out(min(doubled, _LONGEST_WAIT_S) if known is None else known)
-                cuts += 1
+                await self._controls.wait_out(self._wait_for_account())
                 text = go_on(briefing.block, briefing.start_delimiter, briefing.end_delimiter)
                 continue
             if not isinstance(answer, tuple):
@@ -190,8 +207,19 @@ class AttemptRun:
             text = ask_again(answer, briefing.block, briefing.start_delimiter, briefing.end_delimiter)
         return o.Interrupted(**self._who, **self._heard.ended())
 
+    def _answers(self, event: SessionEvent) -> bool:
+        """Whether the account has answered. What was used is also told of a request that was refused."""
+        if isinstance(event, UsageReported):
+            return event.input_tokens > self._heard.usage.input_tokens
+        return isinstance(event, Text | ToolCall | Reported)
+
+    async def _wait_for_account(self) -> None:
+        await self._permit.enter(lambda held: None)
+        self._notice(o.WentOn(**self._who))
+
     def _unusable(self, errors: tuple[str, ...]) -> o.Unusable:
-        said = self._heard.last_words[-_LAST_WORDS:]
+        # Before it is cut: half of a secret looks like nothing.
+        said = self._transcript.cleaned(self._heard.last_words)[-_LAST_WORDS:]
         return o.Unusable(**self._who, **self._heard.ended(), errors=errors, answer=said)
 
     async def _turn(self, session: Session, text: str) -> o.Ended | _Cut | tuple[str, ...]:
@@ -207,7 +235,8 @@ class AttemptRun:
         )
         whole = with_nonce(text, nonce)
         beginning = briefing.beginning if text is briefing.text else ""
-        self._transcript.write("prompt", text[len(beginning) :], after=beginning)
+        first = text is briefing.text
+        self._transcript.write("prompt", text[len(beginning) :], after=beginning, clean=first)
         prompt = Prompt(
             text=whole,
             phase=briefing.phase,
@@ -215,13 +244,15 @@ class AttemptRun:
             nonce=nonce,
             schema=briefing.schema,
         )
-        self._heard.last_words, self._heard.reset_s = "", None
+        self._heard.last_words, self._heard.refused = "", False
         end = TurnEnded()
         async for event in session.turn(prompt):
+            if self._answers(event):
+                self._permit.answered()
             match event:
                 case Text():
                     self._heard.last_words = (self._heard.last_words + event.text)[-2 * _LAST_WORDS :]
-                    self._write("agent", event.text)
+                    self._transcript.write_piece("agent", event.text, event.message)
                     for block in reading.hear(event.text, event.message):
                         self._progress(block)
                 case Reported():
@@ -249,8 +280,10 @@ class AttemptRun:
                         output_tokens=event.output_tokens,
                         cost_usd=event.cost_usd,
                     )
+                    self._tell_usage()
                 case Limited():
-                    self._heard.reset_s = event.reset_s
+                    self._heard.refused = True
+                    self._permit.limited(event.kind, event.reset_s)
                     reset_ms = None if event.reset_s is None else int(event.reset_s * 1000)
                     self._notice(o.Limited(**self._who, kind=event.kind, reset_ms=reset_ms))
                 case TurnEnded():
@@ -260,18 +293,25 @@ class AttemptRun:
     def _judge(self, reading: TurnReading, end: TurnEnded) -> o.Ended | _Cut | tuple[str, ...]:
         used = self._heard.ended()
         if end.reason == "limited":
-            return _Cut(self._heard.reset_s)
+            if not self._heard.refused:
+                self._permit.limited("rate", None)
+                self._notice(o.Limited(**self._who, kind="rate"))
+            return _Cut()
         if end.reason == "interrupted":
             return o.Interrupted(**self._who, **used)
         if end.reason == "error":
             return o.Failed(**self._who, **used, reason=end.detail or "the agent reported an error")
         match reading.finish():
             case Accepted(response=response):
-                wrong = self._briefing.problems(response.data)
+                data = response.data
+                if self._briefing.block == "tasks":
+                    # An id that holds a secret can't be one: the agent is told so, instead of the rules.
+                    data = self._transcript.cleaned(data)
+                wrong = self._briefing.problems(data)
                 if wrong:
                     return wrong
                 report = Report(
-                    data=response.data,
+                    data=data,
                     quality=response.quality.value,
                     repairs=response.repairs,
                     warnings=response.warnings,
@@ -298,6 +338,20 @@ class AttemptRun:
                 files_total=data.get("files_total"),
             )
         )
+
+    def _tell_usage(self) -> None:
+        """Soon after the first of several; the last is told by the attempt's end."""
+        if self._usage_due is None:
+            loop = asyncio.get_running_loop()
+            wait_s = max(0.0, self._usage_at + _USAGE_EVERY_S - loop.time())
+            self._usage_due = loop.call_later(wait_s, self._usage_is_due)
+
+    def _usage_is_due(self) -> None:
+        self._usage_due = None
+        self._usage_at = asyncio.get_running_loop().time()
+        if self._heard.usage != self._heard.told:
+            self._heard.told = self._heard.usage
+            self._notice(o.Used(**self._who, usage=self._heard.usage))
 
     def _write(self, who: str, text: str) -> None:
         self._transcript.write(who, text)

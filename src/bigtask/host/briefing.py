@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import PurePosixPath
@@ -14,7 +15,7 @@ from bigtask.core import claims as judged_claims
 from bigtask.core import plan
 from bigtask.core.run import Run, TaskRecord
 from bigtask.core.states import AttemptState, Phase, TaskState
-from bigtask.core.values import ANALYSIS, PLANNING, RESERVED, VERIFICATION, Task
+from bigtask.core.values import ANALYSIS, PLANNING, RESERVED, VERIFICATION, Check, Task
 from bigtask.protocol.delimiters import neutralise
 from bigtask.protocol.fields import ANSWERS, response_format, schema
 from bigtask.templates.prompting import prompt_form
@@ -53,7 +54,15 @@ def any_name(name: str) -> bool:
 
 
 _OF_TASK = frozenset(
-    {"ATTEMPT", "DEPENDENCY_OUTPUTS", "TASK_DESCRIPTION", "TASK_ID", "TASK_SCOPE", "TASK_TITLE"}
+    {
+        "ATTEMPT",
+        "DEPENDENCY_OUTPUTS",
+        "TASK_CHECKS",
+        "TASK_DESCRIPTION",
+        "TASK_ID",
+        "TASK_SCOPE",
+        "TASK_TITLE",
+    }
 )
 _OF_WORK = frozenset({"CONFLICTS", "MERGED_OUTPUT", "TASKS_JSON", "WORKER_OUTPUTS"})
 _OWN: dict[Phase, frozenset[str]] = {
@@ -190,9 +199,14 @@ class Briefer:
                 part for part in (conflict or task.description, _earlier(record, number)) if part
             ),
             "TASK_SCOPE": list(task.scope),
+            "TASK_CHECKS": "\n".join(_check(check) for check in task.checks),
             "DEPENDENCY_OUTPUTS": [_output(self._run.tasks[id]) for id in task.dependencies],
             "ATTEMPT": number,
         }
+
+
+def _check(check: Check) -> str:
+    return f"- {check.claim}" if check.command is None else f"- `{shlex.join(check.command)}` ends with 0"
 
 
 def _earlier(record: TaskRecord, number: int) -> str:

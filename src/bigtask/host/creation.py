@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,9 +23,11 @@ from bigtask.errors import AgentUnavailable, InvalidInput, NotFound
 from bigtask.host.holder import steady_clock
 from bigtask.host.home import Home, RunFolder, new_run_id
 from bigtask.host.log import SqliteLog
+from bigtask.secrecy import Secrecy, of_environment
 from bigtask.sink import log
+from bigtask.templates.checking import warnings_for
 from bigtask.templates.manager import TemplateManager
-from bigtask.templates.programs import hook_files
+from bigtask.templates.programs import hook_files, hook_warnings
 from bigtask.templates.template import Template
 from bigtask.workspaces.source import Source as Found
 from bigtask.workspaces.source import examine
@@ -49,6 +52,7 @@ class Options(Value):
     max_budget_usd: float | None = None
     max_tokens: int | None = None
     permission_mode: str | None = None
+    project_rules: bool | None = None
     parallel_execution: bool | None = None
     retry_on_error: bool | None = None
     isolation: str | None = None
@@ -70,8 +74,10 @@ async def create(
     variables: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     by: str = "",
+    run_id: str | None = None,
 ) -> RunFolder:
-    """Without `environ` neither its variables nor the person's own configuration count.
+    """Without `environ` neither its variables nor the person's own configuration count. `run_id` is one that
+    no run has; by default a new one is made.
 
     Raises InvalidInput, NotFound, InvalidTemplate, AgentUnavailable, or Forbidden where a person has to
     approve something first; and then has made nothing.
@@ -87,18 +93,24 @@ async def create(
     configuration.require_usable(approvals)
     own = of_template(template.id, approved.files.__getitem__)
     settings = settings_of(template, options, agents, (own, *configuration.layers))
-    settings = msgspec.structs.replace(settings, hook_files=hook_files(template, source.root))
-    happened = Created(
-        template_id=template.id,
-        template=template.raw,
-        request=text,
-        source=describe(source),
-        settings=settings,
-        variables=dict(variables or {}),
-        by=by,
+    # What was approved, not what lies there by now.
+    files = approved.hook_files if approved.hook_files is not None else hook_files(template, source.root)
+    settings = msgspec.structs.replace(settings, hook_files=files)
+    happened = _without_secrets(
+        Created(
+            template_id=template.id,
+            template=template.raw,
+            request=text,
+            source=describe(source),
+            settings=settings,
+            variables=dict(variables or {}),
+            warnings=_warnings(template, variables or {}, source.root),
+            by=by,
+        ),
+        Secrecy(of_environment(os.environ)),
     )
     now = steady_clock()()
-    run_id = new_run_id(now)
+    run_id = run_id or new_run_id(now)
     # Under another name until its first event is on the disk: what is listed is whole.
     unfinished = home.make_folder(f"{run_id}.new")
     try:
@@ -113,6 +125,48 @@ async def create(
         shutil.rmtree(unfinished.path, ignore_errors=True)
         raise
     return finished
+
+
+def _without_secrets(happened: Created, secrecy: Secrecy) -> Created:
+    """What a run keeps of its beginning. Texts for agents are kept without secrets; what something is done
+    with later can't be: there they are refused.
+
+    Raises InvalidInput.
+    """
+    kept = secrecy.value(happened)
+    if kept is happened:
+        return happened
+    source, settings = happened.source, happened.settings
+    for what, value, instead in (
+        ("the path of the project", (source.cwd, source.root), "rename that folder"),
+        ("the template", happened.template, "let its commands read it from a file or a variable"),
+        ("a setting of the run", _without_texts(settings), "put it into a file or a variable"),
+    ):
+        found = secrecy.kinds(value)
+        if found:
+            raise InvalidInput(
+                f"{what} holds what looks like a secret ({', '.join(found)}), and runs keep none: {instead}"
+            )
+    spoken = secrecy.kinds((happened.request, happened.variables, settings.custom_instructions))
+    if spoken:
+        log("OrchestratorManager").warning(
+            "the request holds what looks like a secret (%s): it is kept as [redacted: …], and agents see no "
+            "more of it. Put it into a file or a variable that the work can read",
+            ", ".join(spoken),
+        )
+    return kept
+
+
+def _without_texts(settings: Settings) -> Settings:
+    return msgspec.structs.replace(settings, custom_instructions="")
+
+
+def _warnings(template: Template, variables: Mapping[str, Any], root: Path) -> tuple[str, ...]:
+    found = (*warnings_for(template, variables), *hook_warnings(template, root))
+    said = tuple(f"{where}: {sentence}" for where, sentence in found)
+    for warning in said:
+        log("TemplateManager").warning("the template %s: %s", template.id, warning)
+    return said
 
 
 def _usable_request(request: str) -> str:
@@ -159,10 +213,12 @@ def settings_of(
         )
     if options.base is not None and options.include_changes:
         raise InvalidInput("a chosen base has no uncommitted changes: leave one of the two out")
-    phases = template.phases
+    phases, available = template.phases, agent.availability()
     settings = Settings(
         agent=agent.name,
         costs_money=agent.traits.costs_money,
+        account=available.account or "",
+        subscription=available.subscription,
         phases={
             Phase.ANALYSIS: PhaseSettings(
                 enabled=phases.analysis.enabled, timeout_ms=phases.analysis.timeout_ms

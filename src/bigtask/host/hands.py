@@ -14,19 +14,25 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from bigtask.agents.protocol import Agent, Opening
+import msgspec
+
+from bigtask.agents.protocol import Agent, Opening, UsageReported
 from bigtask.core import events as e
 from bigtask.core import observations as o
-from bigtask.core.checks import after_merging
+from bigtask.core.budget import left_usd
+from bigtask.core.checks import commands_of_whole
+from bigtask.core.gate import Held
 from bigtask.core.phases.intake import includes_changes
+from bigtask.core.phases.limits import WORTH_ASKING_MS
 from bigtask.core.recovery import merges
 from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.states import AttemptState
-from bigtask.core.values import AGGREGATION, ANALYSIS, PLANNING, RESERVED, VERIFICATION, CheckResult
+from bigtask.core.values import AGGREGATION, ANALYSIS, PLANNING, RESERVED, VERIFICATION, CheckResult, Usage
 from bigtask.errors import BigtaskError, NotFound
 from bigtask.host.attempt import AttemptRun, Controls
 from bigtask.host.briefing import Briefer
 from bigtask.host.checking import check
+from bigtask.host.governor import Governor, Permit
 from bigtask.host.home import RunFolder
 from bigtask.host.hooks import Hooks
 from bigtask.host.integration import Integration, places_of, strategy_of
@@ -34,6 +40,7 @@ from bigtask.host.merged_work import describe, describe_for_verdict
 from bigtask.host.preparation import Preparation
 from bigtask.host.resolution import describe as describe_conflict
 from bigtask.host.transcript import Transcript, Transcripts
+from bigtask.host.trust import TrustGate
 from bigtask.host.vigil import Vigil
 from bigtask.process import minimal_env
 from bigtask.sink import Redact, log, nothing_secret
@@ -53,6 +60,9 @@ _OVER = frozenset(
     }
 )
 """What is in such an attempt's worktree is merged, or nobody's any more."""
+
+
+_NotBegun = o.Unprepared | o.Brings
 
 
 @dataclass(slots=True)
@@ -94,10 +104,13 @@ class Hands:
         *,
         preparation: Preparation | None = None,
         vigil: Vigil | None = None,
+        trust: TrustGate | None = None,
+        governor: Governor | None = None,
         redact: Redact = nothing_secret,
     ) -> None:
         """Without a `preparation` workspaces are used as they are; without a `vigil` nobody looks at what
-        attempts do to the repository."""
+        attempts do to the repository; without `trust` agents load nothing of the project by themselves;
+        without a `governor` the run's sessions share nothing with those of others."""
         self._run = run
         self._preparation = preparation
         self._folder = folder
@@ -113,6 +126,8 @@ class Hands:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
         self._vigil = vigil or Vigil(None)
+        self._trust = trust
+        self._governor = governor or Governor()
         self._integration = Integration(run, redact, self._vigil, self._place_of_checks)
         self.hooks = Hooks(run, self._place_of_hooks, redact)
         self._preparing = asyncio.Lock()
@@ -271,11 +286,11 @@ class Hands:
             if at_work is not None and at_work.attempt == number:
                 del self._at_work[task_id]
 
-    async def _judged(self, ended: o.Ended | o.Unprepared) -> o.Observation:
+    async def _judged(self, ended: o.Ended | _NotBegun) -> o.Observation:
         """As it ended, or that it tampered. Reported work is looked at when it is taken in, and an attempt
         that rests when it has gone on."""
         taken_in = ended.task_id not in RESERVED and self._run.settings.isolation != "none"
-        if isinstance(ended, o.Unprepared | o.Interrupted) or (isinstance(ended, o.Reported) and taken_in):
+        if isinstance(ended, _NotBegun | o.Interrupted) or (isinstance(ended, o.Reported) and taken_in):
             return ended
         held = await self._vigil.held(ended.task_id, ended.attempt, self.tell)
         if not held:
@@ -285,32 +300,101 @@ class Hands:
 
     async def _carry_out(
         self, record: TaskRecord, attempt: Attempt, controls: Controls, transcript: Transcript
-    ) -> o.Ended | o.Unprepared:
-        task, number, settings = record.task, attempt.number, self._run.settings
+    ) -> o.Ended | _NotBegun:
+        task, number = record.task, attempt.number
         agent = self._agent(attempt.agent)
         workspace = await self._ready(task.id, number, transcript, resumed=attempt.session_id is not None)
         if isinstance(workspace, o.Unprepared):
             return workspace
-        await self._pace(agent)
+        trusted = await self._trusted(agent, task.id, number, workspace)
+        if isinstance(trusted, o.Brings):
+            return trusted
+        permit = self._governor.permit(agent, self._run.id, f"{task.id} {number}")
+        try:
+            await self._pace(agent)
+            await controls.wait_out(permit.begin(lambda held: self._tell_held(task.id, number, held)))
+            if controls.interrupted:
+                return o.Interrupted(task_id=task.id, attempt=number)
+            return await self._permitted(
+                record, attempt, agent, workspace, transcript, controls, permit, trusted
+            )
+        finally:
+            permit.end()
+
+    def _tell_held(self, task_id: str, number: int, held: Held) -> None:
+        if held.kind:
+            reset_ms = None if held.until is None else max(held.until - self._governor.now(), 0)
+            self._notice(o.Limited(task_id=task_id, attempt=number, kind=held.kind, reset_ms=reset_ms))
+        else:
+            self.tell(o.Held(task_id=task_id, attempt=number, reason=held.why))
+
+    def _notice(self, seen: o.Observation) -> None:
+        """What is seen, and for a long limit which other agents could do the work."""
+        if isinstance(seen, o.Limited) and (seen.reset_ms or 0) >= WORTH_ASKING_MS:
+            seen = msgspec.structs.replace(seen, others=self._others())
+        self.tell(seen)
+
+    def _others(self) -> tuple[str, ...]:
+        template_id, used = self._run.created.template_id, {a.agent for a in self._at_work.values()}
+        found = []
+        for name in self._agents:
+            agent = self._agents[name]
+            fits = name not in used and agent.refuses(template_id=template_id) is None
+            if fits and agent.availability().usable:
+                found.append(name)
+        return tuple(found)
+
+    async def _permitted(
+        self,
+        record: TaskRecord,
+        attempt: Attempt,
+        agent: Agent,
+        workspace: Workspace,
+        transcript: Transcript,
+        controls: Controls,
+        permit: Permit,
+        trusted: bool,
+    ) -> o.Ended:
+        task, number, settings = record.task, attempt.number, self._run.settings
         await self._vigil.begin(task.id, number)
-        merged = await self._merged(task.id, number, workspace)
+        # What is in files isn't recorded, but what an agent is told is.
+        merged = self._redact(await self._merged(task.id, number, workspace))
         conflict, places = await self._conflict(record, attempt)
-        briefing = self._briefer.brief(task.id, number, merged=merged, conflict=conflict)
+        briefing = self._briefer.brief(task.id, number, merged=merged, conflict=self._redact(conflict))
+        # A model's name says nothing to the agent that a person has chosen instead.
+        instead = agent.name != (task.agent or settings.agent)
         opening = Opening(
             name=attempt.session_name,
             cwd=workspace.path,
             env={**self._env, **workspace.env},
             read_only=briefing.read_only,
             permission_mode=settings.permission_mode,
-            model=task.model or settings.model,
+            model=None if instead else task.model or settings.model,
             effort=settings.effort,
             resume=attempt.session_id,
+            used=_reported(attempt.usage) if attempt.session_id is not None else None,
+            budget_usd=left_usd(self._run, task.id),
+            project_settings=trusted,
         )
         self._words.info("%s attempt %d starts with %s", task.id, number, agent.name)
         carried_out = AttemptRun(
-            briefing, agent, opening, transcript, controls, self.tell, reasked=attempt.reasked
+            briefing,
+            agent,
+            opening,
+            transcript,
+            controls,
+            self._notice,
+            permit=permit,
+            reasked=attempt.reasked,
         )
         return await carried_out.carry_out(branch=workspace.branch or None, places=places)
+
+    async def _trusted(
+        self, agent: Agent, task_id: str, number: int, workspace: Workspace
+    ) -> bool | o.Brings:
+        if self._trust is None:
+            return False
+        return await self._trust.loads(agent, task_id, number, workspace.path)
 
     async def _merged(self, task_id: str, number: int, workspace: Workspace) -> str:
         """For the phases after the work: what it came to. Verification's commands run first."""
@@ -325,7 +409,7 @@ class Hands:
         checks: tuple[CheckResult, ...] = ()
         if isolated:
             await self.workspaces.clear_integration()
-        if commands := after_merging(run):
+        if commands := commands_of_whole(run):
             checks = await check(commands, workspace, self._redact)
             self.tell(o.Checked(task_id=task_id, attempt=number, results=checks))
         if not isolated:
@@ -449,6 +533,12 @@ class Hands:
             await self.workspaces.release(task_id, number)
         except BigtaskError as error:
             self._words.warning("the workspace of %s %d stays: %s", task_id, number, error)
+
+
+def _reported(usage: Usage) -> UsageReported:
+    return UsageReported(
+        input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=usage.cost_usd
+    )
 
 
 _ACTS: dict[type[e.Happened], Callable[[Hands, Any], None]] = {

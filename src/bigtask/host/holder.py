@@ -20,13 +20,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+import msgspec
+
 from bigtask.core import ledger
 from bigtask.core.commands import AnyCommand, obey
 from bigtask.core.decide import decide, wakes_at
 from bigtask.core.events import Event, Happened, Progress
 from bigtask.core.evolve import evolve
 from bigtask.core.hooks import HookEnded, conclude, due
-from bigtask.core.observations import Observation, observe
+from bigtask.core.observations import Observation, Opened, observe
 from bigtask.core.recovery import recover, to_integrate
 from bigtask.core.run import Run
 from bigtask.errors import BigtaskError, HolderGone, StoreError, StoreFull
@@ -34,6 +36,7 @@ from bigtask.host.feed import Feed
 from bigtask.host.hands import Hands
 from bigtask.host.handwritten import as_read
 from bigtask.host.log import RunLog
+from bigtask.secrecy import Secrecy
 from bigtask.sink import log
 
 _FULL_RETRY_S = 1.0
@@ -67,6 +70,15 @@ class Recorded:
 _Item = _Asked | Recorded | Observation | HookEnded
 
 
+def _said(item: _Item) -> msgspec.Struct:
+    match item:
+        case _Asked(command=command):
+            return command
+        case Recorded(happened=happened):
+            return happened
+    return item
+
+
 def _refuse(item: _Item) -> None:
     if not isinstance(item, Observation | HookEnded) and not item.done.done():
         item.done.set_exception(HolderGone("the run isn't carried out here any more: ask again"))
@@ -84,8 +96,10 @@ class Holder:
         now: Callable[[], int] | None = None,
         chance: random.Random | None = None,
         idle: bool = False,
+        secrecy: Secrecy | None = None,
     ) -> None:
-        """An `idle` holder records commands and starts nothing; what they lead to is the next one's to do."""
+        """Whatever arrives passes `secrecy` before anything is made of it. An `idle` holder records commands
+        and starts nothing; what they lead to is the next one's to do."""
         self.run = run
         self.hands = hands
         self.feed = Feed(log, run.seq)
@@ -95,6 +109,7 @@ class Holder:
         self._now = now or steady_clock()
         self._chance = chance or random.Random()
         self._idle = idle
+        self._secrecy = secrecy or Secrecy()
         self._inbox: deque[_Item] = deque()
         self._taken: tuple[_Item, ...] = ()
         """What the present turn took: whoever asked hears of it also where the turn fails."""
@@ -116,7 +131,7 @@ class Holder:
         self._put(Recorded(happened, done))
         return await done
 
-    def see(self, observation: Observation) -> None:
+    def see(self, observation: Observation | HookEnded) -> None:
         self._put(observation)
 
     def close(self) -> None:
@@ -184,7 +199,7 @@ class Holder:
 
     def _look_at_hooks(self) -> None:
         if self.run.hooks:
-            self.hands.hooks.look(self.hands.group, self._recorded, self._put)
+            self.hands.hooks.look(self.hands.group, self._recorded, self.see)
 
     async def _recorded(self, seq: int) -> Event:
         return (await self._log.read(seq - 1, 1))[0]
@@ -203,12 +218,30 @@ class Holder:
                 alarm.cancel()
         self._arrived.clear()
 
+    def _without_secrets(self, items: tuple[_Item, ...]) -> tuple[_Item, ...]:
+        """Looked at together: most have nothing in them."""
+        said = [_said(item) for item in items if not isinstance(item, Opened)]
+        try:
+            if not said or not self._secrecy.may_hold(msgspec.json.encode(said)):
+                return items
+        except UnicodeEncodeError:
+            pass  # half of a character: whoever said it is told, and nobody else
+        return tuple(self._cleaned(item) for item in items)
+
+    def _cleaned(self, item: _Item) -> _Item:
+        match item:
+            case _Asked(command=command, done=done):
+                return _Asked(self._secrecy.value(command), done)
+            case Recorded(happened=happened, done=done):
+                return Recorded(self._secrecy.value(happened), done)
+        return self._secrecy.value(item)
+
     async def _turn(self) -> None:
         events: list[Event] = []
         answered: list[tuple[asyncio.Future[int], BigtaskError | None]] = []
-        self._taken = tuple(self._inbox)
-        while self._inbox:
-            item = self._inbox.popleft()
+        self._taken = self._without_secrets(tuple(self._inbox))
+        self._inbox.clear()
+        for item in self._taken:
             match item:
                 case Observation():
                     seen = observe(

@@ -104,6 +104,11 @@ class Home:
         return self.path / "ports.json"
 
     @property
+    def slots(self) -> Path:
+        """What all runs share of the machine and of accounts."""
+        return self.path / "slots"
+
+    @property
     def repositories(self) -> Path:
         return self.path / "repositories.json"
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from bigtask.core import joining
 from bigtask.core import observations as o
-from bigtask.core.checks import Command, after_merge, runnable, wanted_by
+from bigtask.core.checks import Command, commands_of_merge, runnable, wanted_by
 from bigtask.core.phases.conflicts import DONE, OURS, RESOLVE, THEIRS
 from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.values import AGGREGATION, CheckResult, Evidence, InConflict
@@ -123,7 +124,7 @@ class Integration:
             red_before = await self._end_trial(workspaces)
             if not self._wanted(task_id, number):
                 return
-            trial = bool(after_merge(self._run, task_id, alone=False))
+            trial = bool(commands_of_merge(self._run, task_id, alone=False))
             strategy = strategy_of(self._run, attempt, trial=trial)
             merged = await workspaces.merge(task_id, number, record.task.title, strategy)
             if trial and isinstance(merged, Merged):
@@ -139,7 +140,8 @@ class Integration:
             return
         if isinstance(merged, Merged) and (one_side or merged.settled or merged.joined):
             # What came of it isn't what the branch says.
-            commit = await workspaces.brought_in(merged)
+            brought = await workspaces.brought_in(merged)
+            commit = replace(brought, in_submodules=commit.in_submodules)
         tell(o.Integrated(**who, evidence=_evidence(record, attempt, commit, merged, red_before)))
 
     async def _recorded(
@@ -196,7 +198,7 @@ class Integration:
         if not self._wanted(trial.task_id, trial.n):
             await workspaces.take_out(trial, _CALLED_OFF)
             return ()
-        commands = after_merge(self._run, trial.task_id, alone=trial.alone)
+        commands = commands_of_merge(self._run, trial.task_id, alone=trial.alone)
         place = await self._place() if commands else None
         if place is None:
             await workspaces.keep(trial)
@@ -264,6 +266,7 @@ def _evidence(
         joined=merged.joined if isinstance(merged, Merged) else (),
         resolved=tuple(one.path for one in record.conflicts) if somebody and not one_side else (),
         red_before=red_before,
+        in_submodules=commit.in_submodules,
     )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from bigtask.core.events import Event, encode
-from bigtask.errors import SequenceTaken, StoreError
+from bigtask.errors import HolderGone, SequenceTaken, StoreError
 from bigtask.host.log_file import SCHEMA, connect, last_seq, looking, read_events, translated
 from bigtask.sink import log
 
@@ -115,6 +115,7 @@ class SqliteLog:
         self._gathered: list[_Append] = []
         self._gathering = False
         self._committing = False
+        self._closed = False
         self._handed_over = 0
         """Jobs that the thread has; while there are any, the connection is the thread's."""
         # The first commit also makes the write-ahead file.
@@ -144,7 +145,10 @@ class SqliteLog:
 
     async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` makes of the file, in the log's thread, after the appends that were asked for before.
-        Raises StoreError for what sqlite3 raises in it."""
+        Raises StoreError for what sqlite3 raises in it, and HolderGone once the log is closed: a follower
+        that is behind asks while its holder ends."""
+        if self._closed:
+            raise HolderGone("the run isn't carried out here any more: ask again")
         self._hand_over_gathered()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -174,6 +178,7 @@ class SqliteLog:
         self._hand_over(job, asyncio.get_running_loop())
 
     async def close(self) -> None:
+        self._closed = True
         self._hand_over_gathered()
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)

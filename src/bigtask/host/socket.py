@@ -232,7 +232,7 @@ _ERRORS: dict[str, type[BigtaskError]] = {
 
 def _error(name: str, message: str) -> BigtaskError:
     """The same kind of error on this side, or the nearest that is made from a sentence alone."""
-    near = {"InvalidPlan": "InvalidInput", "StaleRevision": "Conflict"}
+    near = {"InvalidAnswer": "InvalidInput", "InvalidPlan": "InvalidInput", "StaleRevision": "Conflict"}
     return _ERRORS.get(near.get(name, name), BigtaskError)(message)
 
 

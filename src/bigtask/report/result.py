@@ -287,7 +287,7 @@ def _warnings(run: Run) -> list[str]:
         # Those of verification stand with the verdict, with what was printed.
         if not remark.startswith("check failed: ")
     ]
-    return [*found, *troubles(run), *run.warnings]
+    return [*ledger.template_warnings(run), *found, *troubles(run), *run.warnings]
 
 
 def _spent(run: Run) -> Spent:

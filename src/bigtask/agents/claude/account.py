@@ -1,10 +1,12 @@
 """Who pays for Claude, and what of our environment Claude Code needs to reach that account.
 
-Nothing here reads a secret: a variable is only looked at for being set, a file only for being there.
+A variable is only looked at for being set, a file only for being there; of a token nothing but a digest is
+made, which tells accounts apart.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,6 +78,21 @@ def handed_on(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in names if environ.get(name)}
 
 
+def pinned(handed_on: Mapping[str, str]) -> dict[str, str]:
+    """What a project's settings may not change: which account pays, and the way there.
+
+    For the command line, which others can read: nothing in it is secret. So the token in use isn't pinned,
+    nor an address with a password.
+    """
+    names = (*_WAYS, *_CLOUDS, *_TOKENS)
+    values = {name: handed_on.get(name, "") for name in names}
+    return {name: value for name, value in values.items() if not value or _is_open(name, value)}
+
+
+def _is_open(name: str, value: str) -> bool:
+    return name not in _TOKENS and "@" not in value
+
+
 def payer(environ: Mapping[str, str], *, home: Path, platform: str = sys.platform) -> str | None:
     """Words for the account that pays, or None where nobody has signed in.
 
@@ -96,6 +113,28 @@ def payer(environ: Mapping[str, str], *, home: Path, platform: str = sys.platfor
     if platform == "darwin" and settings.is_file():
         return "the account that Claude Code is signed in to, if it is"
     return None
+
+
+def by_subscription(environ: Mapping[str, str]) -> bool:
+    """Whether the account pays by the month, as those of people who have signed in do."""
+    if _cloud(environ) is not None:
+        return False
+    return _token(environ) in (None, "CLAUDE_CODE_OAUTH_TOKEN")
+
+
+def limits_shared_by(environ: Mapping[str, str], *, home: Path) -> str:
+    """The same for all whom one account's limits concern: they have its token, or its sign-in, and the same
+    way to it."""
+    cloud = _cloud(environ)
+    if cloud is not None:
+        told = [environ.get(name, "") for name in (cloud, *_CLOUDS[cloud][1])]
+    elif (token := _token(environ)) is not None:
+        told = [token, environ[token]]
+    else:
+        told = [environ.get("CLAUDE_CONFIG_DIR") or str(home / ".claude")]
+    parts = [*told, environ.get("ANTHROPIC_BASE_URL", "")]
+    digest = hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()
+    return f"claude-{digest[:16]}"
 
 
 def _cloud(environ: Mapping[str, str]) -> str | None:

@@ -36,9 +36,16 @@ def read_only(opening: Opening) -> bool:
 
 
 def command_line(
-    cli: Path, opening: Opening, answering: Answering, *, session_id: str, resumed: bool
+    cli: Path,
+    opening: Opening,
+    answering: Answering,
+    *,
+    session_id: str,
+    resumed: bool,
+    pinned: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
-    """A session that is `resumed` has been opened before, under the same id.
+    """`pinned` are variables that the project's settings can't change. A session that is `resumed` has been
+    opened before, under the same id.
 
     Raises KeyError for a permission mode that isn't one of `Opening`'s.
     """
@@ -53,7 +60,7 @@ def command_line(
         *("--allowedTools", f"mcp__{SERVER}"),
         *("--permission-mode", _MODES[mode]),
         *("--mcp-config", _json({"mcpServers": {SERVER: _SERVER}})),
-        *("--settings", _json({"includeCoAuthoredBy": False})),
+        *("--settings", _json(_settings(opening, pinned or {}))),
         f"--resume={session_id}" if resumed else f"--session-id={session_id}",
         *_projects_own(opening.project_settings),
     ]
@@ -70,6 +77,12 @@ def command_line(
     return tuple(argv)
 
 
+def _settings(opening: Opening, pinned: Mapping[str, str]) -> Mapping[str, Any]:
+    """They stand above the project's own."""
+    settings: dict[str, Any] = {"includeCoAuthoredBy": False}
+    return {**settings, "env": dict(pinned)} if opening.project_settings else settings
+
+
 # Without `alwaysLoad` the model has to search for the tools before it can see them.
 _SERVER: Mapping[str, Any] = {"type": "sdk", "name": SERVER, "alwaysLoad": True}
 
@@ -80,6 +93,7 @@ def rules(answering: Answering) -> str:
 
 
 def _projects_own(allowed: bool) -> Sequence[str]:
+    # Not `local`: Claude Code takes that one from the main checkout, wherever it works.
     return ("--setting-sources=project",) if allowed else ("--setting-sources=", "--strict-mcp-config")
 
 

@@ -24,7 +24,7 @@ class Installation:
     @property
     def words(self) -> str:
         version = f" {self.version}" if self.version else ""
-        return f"Claude Code{version} through claude-agent-sdk {self.sdk} ({self.cli})"
+        return f"Claude Code{version} through claude-agent-sdk {self.sdk}"
 
 
 def installation() -> Installation | None:

@@ -126,8 +126,9 @@ def given_up(message: Message) -> Limited | TurnEnded | None:
     if status not in _LIMITS:
         return TurnEnded(reason="error", detail=_SIGN_IN)
     delay_ms = message.data.get("retry_delay_ms")
-    # Of an overloaded service nobody said how long: the delay is Claude Code's own guess.
-    told = status == 429 and isinstance(delay_ms, int | float)
+    # Of an overloaded service nobody said how long: the delay is Claude Code's own guess. So is one of less
+    # than a second, since providers tell whole ones.
+    told = status == 429 and isinstance(delay_ms, int | float) and delay_ms >= 1000
     return Limited(kind=_LIMITS[status], reset_s=delay_ms / 1000 if told and delay_ms else None)
 
 

@@ -27,6 +27,7 @@ from claude_agent_sdk import (
     UserMessage,
 )
 
+from bigtask.agents.claude.account import pinned
 from bigtask.agents.claude.answering import SERVER, Answering, answering_to
 from bigtask.agents.claude.bill import Bill
 from bigtask.agents.claude.command_line import command_line
@@ -96,6 +97,7 @@ class ClaudeSession:
     ) -> None:
         self._opening = opening
         self._installation = installation
+        self._pinned = pinned(handed_on)
         self._env = environment(opening, handed_on, sdk=installation.sdk)
         self._patience = patience
         self._stack = stack
@@ -292,7 +294,12 @@ class ClaudeSession:
             verbatim_prompts=True,
         )
         argv = command_line(
-            self._installation.cli, self._opening, answering, session_id=self._id, resumed=resumed
+            self._installation.cli,
+            self._opening,
+            answering,
+            session_id=self._id,
+            resumed=resumed,
+            pinned=self._pinned,
         )
         return await self._stack.enter_async_context(
             talking(argv, cwd=self._opening.cwd, env=self._env, options=options, heard=self._heard)

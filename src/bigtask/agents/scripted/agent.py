@@ -37,6 +37,8 @@ class ScriptedAgent:
             can_interrupt=self._script.can_interrupt,
             can_resume=self._script.can_resume,
             spawn_delay_ms=0,
+            account=self._script.account,
+            session_mib=self._script.session_mib,
         )
 
     def availability(self) -> Availability:

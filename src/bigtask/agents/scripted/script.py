@@ -220,6 +220,8 @@ class Script(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     can_interrupt: bool = True
     can_resume: bool = True
     costs_money: bool = False
+    account: str | None = None
+    session_mib: Annotated[int, msgspec.Meta(ge=0)] = 0
     unavailable: str | None = None
     refuses: dict[str, str] = {}
     start_delimiter: str = START_DELIMITER

@@ -5,6 +5,7 @@ nothing more starts until a person has said what then.
 from __future__ import annotations
 
 from bigtask.core.events import Happened, WaitingRaised, WorkerLost, WorkerSpawned
+from bigtask.core.phases import trust
 from bigtask.core.phases.intake import STOP, WITHOUT
 from bigtask.core.run import Run
 from bigtask.core.states import WaitingKind
@@ -22,7 +23,9 @@ def allow(run: Run, events: tuple[Happened, ...]) -> tuple[Happened, ...]:
 
 
 def asks(run: Run) -> bool:
-    return any(waiting.details.get("subject") in (INCLUDE, SETUP, SPACE) for waiting in run.waiting.values())
+    return trust.asks(run) or any(
+        waiting.details.get("subject") in (INCLUDE, SETUP, SPACE) for waiting in run.waiting.values()
+    )
 
 
 def failed(

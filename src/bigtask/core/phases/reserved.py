@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bigtask.core.events import Errored, Happened, PhaseChanged, WorkerSpawned
+from bigtask.core.phases.limits import chosen
 from bigtask.core.run import Run
 from bigtask.core.states import FELL, TaskState
 from bigtask.core.values import RESERVED
@@ -18,6 +19,7 @@ def spawned(run: Run, task_id: str) -> WorkerSpawned:
     record = run.record(task_id)
     number = len(record.attempts) + 1 if record else 1
     agent = record.task.agent if record and record.task.agent else run.settings.agent
+    agent = chosen(run.answers, agent)
     return WorkerSpawned(
         task_id=task_id, attempt=number, agent=agent, session_name=session_name(run.id, task_id, number)
     )
