@@ -5,6 +5,7 @@ import os
 import pytest
 
 from bigtask.errors import InvalidInput
+from bigtask.workspaces.settings import for_large_files
 from bigtask.workspaces.source import examine
 
 
@@ -98,4 +99,5 @@ async def test_what_the_person_ignores_everywhere_is_not_a_change(project, tmp_p
     project.write("secret.env", "key\n")
     source = await examine(project.root)
     assert source.dirty == ()
-    assert source.settings == (f"core.excludesfile={home}/ignored",)
+    large_files = for_large_files(project.root / ".git")
+    assert source.settings == (f"core.excludesfile={home}/ignored", *large_files)
