@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import posixpath
-import shlex
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,22 +17,26 @@ from pathlib import Path
 
 from msgspec import structs
 
-from bigtask.errors import Conflict, GitError, InvalidInput, NotFound
+from bigtask.errors import Conflict, InvalidInput, NotFound
 from bigtask.workspaces import beside, merging_begun, merging_versions, names, prepared
 from bigtask.workspaces.applying import Application
+from bigtask.workspaces.basis import Basis, make_shadow
 from bigtask.workspaces.changes import ConflictedFile, FileChange, path_from, seen_from
 from bigtask.workspaces.consent import Consent
 from bigtask.workspaces.forecast import Forecast, foresee
-from bigtask.workspaces.git import NOTHING, Git, outside
+from bigtask.workspaces.git import NOTHING, Git
 from bigtask.workspaces.including import Rules, chosen, copy, require_small, tracked
+from bigtask.workspaces.integration_tree import IntegrationTree
 from bigtask.workspaces.integrity import Integrity
 from bigtask.workspaces.merging import Labels, Merge, Rule, merged
 from bigtask.workspaces.merging_queue import MergeQueue
+from bigtask.workspaces.merging_told import sides
 from bigtask.workspaces.moments import Watch, part_of, unwatched
 from bigtask.workspaces.moving import named
+from bigtask.workspaces.outcome import Outcome
 from bigtask.workspaces.ports import PortBlocks
 from bigtask.workspaces.source import Source
-from bigtask.workspaces.staging import difference, stage, state
+from bigtask.workspaces.staging import difference, stage
 from bigtask.workspaces.submodules import Submodules
 from bigtask.workspaces.values import (
     Applied,
@@ -50,9 +53,6 @@ from bigtask.workspaces.values import (
     Workspace,
 )
 from bigtask.workspaces.worktree import Rescue, Worktree
-
-_PATCH_BYTES = 2 * 2**20
-_ROOT_COMMIT = "bigtask: nothing yet"
 
 
 class RunWorkspaces:
@@ -101,6 +101,7 @@ class RunWorkspaces:
         self._submodules = Submodules(folder=self._home / "submodules", stores=tuple(sorted(stores)))
         self._integration: Workspace | None = None
         self._held: dict[tuple[str, int], Workspace] = {}
+        self._outcome = Outcome(run_id=run_id, repository=self._repository, prefix=source.prefix)
         self._queue = MergeQueue(run_id=run_id, git=self._repository)
         # Two of git's own additions at once are slower than one after the other, and race for locks.
         self._adding = asyncio.Lock()
@@ -131,30 +132,32 @@ class RunWorkspaces:
         base_ref, main_ref = names.base_ref(self._run_id), names.ref(self._main)
         async with self._adding:
             if self._source.kind == "folder":
-                await self._make_shadow()
+                await make_shadow(self._common_dir)
             refs = await self._repository.refs(base_ref, main_ref, "refs/heads/bigtask")
             if "refs/heads/bigtask" in refs:
                 raise InvalidInput("the branch bigtask stands where bigtask's branches belong: rename it")
             if base_ref not in refs:
-                commit = await self._base(base, include_changes=include_changes)
-                if self._source.kind == "git":
-                    missing = await self._submodules.missing(self._repository, commit)
-                    if missing:
-                        raise InvalidInput(_not_here(missing))
+                basis = Basis(
+                    source=self._source,
+                    repository=self._repository,
+                    files=self._files,
+                    submodules=self._submodules,
+                )
+                commit = await basis.commit(base, include_changes=include_changes)
                 create = f"create {base_ref} {commit}\ncreate {main_ref} {commit}\n"
                 await self._repository.call("update-ref", "--stdin", input=create.encode())
                 refs = {base_ref: commit, main_ref: commit}
             elif main_ref not in refs:
                 raise NotFound(f"the branch {self._main} is gone: restore it, or start a new run")
-            tree = self._worktree(names.INTEGRATION, 1, self._main)
-            if tree.exists and not tree.sound:
-                await tree.discard()
-            if tree.exists:
-                await self._catch_up(tree)
-                await self._submodules.fill(tree.git)
+            main = self._main_tree()
+            if main.tree.exists and not main.tree.sound:
+                await main.tree.discard()
+            if main.tree.exists:
+                await main.catch_up()
+                await self._submodules.fill(main.tree.git)
             else:
-                await tree.add()
-            self._integration = self._workspace(tree, names.INTEGRATION, 1, refs[base_ref])
+                await main.tree.add()
+            self._integration = self._workspace(main.tree, names.INTEGRATION, 1, refs[base_ref])
         return refs[base_ref]
 
     @part_of("branch")
@@ -305,7 +308,7 @@ class RunWorkspaces:
                 base = common.stdout.decode().strip() or None
                 return Conflicted(files=merge.undecided, base=base, ours=ours, theirs=theirs)
             done = await self._queue.bring_in(task_id, n, title, merge, ours, theirs, strategy)
-            await self._follow(self._worktree(names.INTEGRATION, 1, self._main), ours, done.commit)
+            await self._main_tree().follow(ours, done.commit)
             return done
 
     @part_of("merge")
@@ -346,7 +349,16 @@ class RunWorkspaces:
                 await merging_begun.begin(tree.git, onto=onto, work=begun, merge=merge)
             versions = self._home / "conflicts" / f"{task_id}.{n}"
             await merging_versions.write(self._repository, versions, merge.undecided)
-            return await self._describe(workspace, versions, merge, onto, begun)
+            paths = [file.path for file in merge.undecided]
+            told = await sides(self._repository, self._queue, onto, begun, paths)
+            return Begun(
+                workspace=workspace,
+                versions=versions,
+                files=self.seen(merge.undecided),
+                ours=told.ours,
+                theirs=told.theirs,
+                others=told.others,
+            )
 
     def seen(self, files: tuple[ConflictedFile, ...]) -> tuple[ConflictedFile, ...]:
         """The same, for those who work below the top of the repository."""
@@ -373,20 +385,20 @@ class RunWorkspaces:
         """Put the integration branch back to what it was before the merge, by a new commit."""
         async with self._merging:
             out = await self._queue.take_out(trial, reason)
-            tree = self._worktree(names.INTEGRATION, 1, self._main)
-            if tree.sound:
-                await self._follow(tree, trial.commit, out.commit)
+            main = self._main_tree()
+            if main.tree.sound:
+                await main.follow(trial.commit, out.commit)
             return out
 
     @asynccontextmanager
     async def looking_back(self, trial: Trial) -> AsyncIterator[None]:
         """Meanwhile the files of the integration workspace are those from before the merge."""
-        tree = self._worktree(names.INTEGRATION, 1, self._main)
-        await self._follow(tree, trial.commit, trial.before)
+        main = self._main_tree()
+        await main.follow(trial.commit, trial.before)
         try:
             yield
         finally:
-            await self._follow(tree, trial.before, trial.commit)
+            await main.follow(trial.before, trial.commit)
 
     async def merged_since(self, task_id: str, n: int) -> tuple[str, ...]:
         """The ids of the other tasks whose work came in since the attempt began, the oldest first."""
@@ -403,7 +415,7 @@ class RunWorkspaces:
         async with self._merging:
             refs = await self._repository.refs(ref, main)
             if ref not in refs:
-                await self._force_back(self._worktree(names.INTEGRATION, 1, self._main))
+                await self._main_tree().force_back()
                 await self._repository.move_ref(ref, to=refs[main], of=NOTHING, why="bigtask: phase")
 
     async def _sides(self, task_id: str, n: int, strategy: Strategy) -> tuple[str, str]:
@@ -435,34 +447,6 @@ class RunWorkspaces:
         labels = Labels(theirs=f"{task_id}, attempt {strategy.work or n}")
         return await merged(self._repository, ours, theirs, rule, labels)
 
-    async def _describe(
-        self, workspace: Workspace, versions: Path, merge: Merge, onto: str, work: str
-    ) -> Begun:
-        paths = [file.path for file in merge.undecided]
-        common = await self._repository.call("merge-base", "--", onto, work, statuses=(0, 1))
-        base = common.stdout.decode().strip() or await self._repository.empty_tree()
-        others = await self._queue.merged_since(base, onto) if await self._repository.commit(base) else ()
-        touching = [task for task, _, tip in others if await self._touches(base, tip, paths)]
-        return Begun(
-            workspace=workspace,
-            versions=versions,
-            files=self.seen(merge.undecided),
-            ours=await self._patch(base, onto, paths),
-            theirs=await self._patch(base, work, paths),
-            others=tuple(dict.fromkeys(touching)),
-        )
-
-    async def _touches(self, old: str, new: str, paths: list[str]) -> bool:
-        arguments = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", old, new, "--", *paths)
-        return bool((await self._repository.call(*arguments)).stdout)
-
-    async def _patch(self, old: str, new: str, paths: list[str]) -> str:
-        if not paths:
-            return ""
-        arguments = ("diff-tree", "-r", "-p", "--no-color", "--no-renames", old, new, "--", *paths)
-        printed = await self._repository.peek(*arguments, limit_bytes=2 * _PATCH_BYTES)
-        return printed.stdout.decode(errors="replace")
-
     def _merge_refs(self, task_id: str, n: int) -> tuple[str, str]:
         """What the work is merged with in its workspace, and the work."""
         return names.onto_ref(self._run_id, task_id, n), names.work_ref(self._run_id, task_id, n)
@@ -490,34 +474,23 @@ class RunWorkspaces:
 
     async def result(self) -> ResultDiff:
         """What the run has changed so far, from its base to the integration branch."""
-        base, head = await self._ends()
-        commits = int(await self._repository.word("rev-list", "--count", f"{base}..{head}"))
-        changes = await difference(self._repository, base, head)
-        return ResultDiff(
-            base=base, head=head, commits=commits, files=seen_from(self._source.prefix, changes)
-        )
+        return await self._outcome.result()
 
     async def diff(self, task_id: str | None = None) -> bytes:
         """A patch of the run's result, or of a task's last attempt; at most 2 MiB, and says when it's cut."""
-        base, head = await self._ends() if task_id is None else await self._last_attempt(task_id)
-        arguments = ("diff-tree", "-r", "-p", "--no-color", "--no-ext-diff", "--no-textconv", base, head)
-        printed = await self._repository.peek(*arguments, limit_bytes=2 * _PATCH_BYTES)
-        if len(printed.stdout) <= _PATCH_BYTES:
-            return printed.stdout
-        return printed.stdout[:_PATCH_BYTES] + b"\n[the patch is longer than this]\n"
+        return await self._outcome.patch(task_id)
 
     async def changes(self, task_id: str | None = None) -> tuple[FileChange, ...]:
         """The files that `diff` is about, all of them."""
-        base, head = await self._ends() if task_id is None else await self._last_attempt(task_id)
-        return seen_from(self._source.prefix, await difference(self._repository, base, head))
+        return await self._outcome.changes(task_id)
 
     async def clear_integration(self) -> Rescue | None:
         """Bring the integration worktree to what is committed on its branch, so that nothing that a session
         left lying in it counts as the result. Ignored files stay, the others go to a rescue ref."""
-        tree = self._worktree(names.INTEGRATION, 1, self._main)
-        self._require(tree)
+        main = self._main_tree()
+        self._require(main.tree)
         async with self._merging:
-            return await self._force_back(tree)
+            return await main.force_back()
 
     async def beside(self) -> Workspace:
         """Where programs may run that have no part in the result, with what is merged by now."""
@@ -534,13 +507,13 @@ class RunWorkspaces:
 
         Raises `Conflict` where that can't be done without losing or mixing something; then nothing was.
         """
-        base, head = await self._ends()
+        base, head = await self._outcome.ends()
         async with self._merging:
             return await self._application().apply(base, head)
 
     async def foresee_apply(self) -> Forecast:
         """What `apply_result` would do now. Changes nothing."""
-        base, head = await self._ends()
+        base, head = await self._outcome.ends()
         return await foresee(self._application(), base, head)
 
     @part_of("undo")
@@ -584,117 +557,17 @@ class RunWorkspaces:
             if task_id != names.INTEGRATION:
                 await self.release(task_id, int(number))
                 continue
-            tree = self._worktree(names.INTEGRATION, 1, self._main)
-            if tree.sound:
-                await self._force_back(tree)
-            await tree.remove()
+            main = self._main_tree()
+            if main.tree.sound:
+                await main.force_back()
+            await main.tree.remove()
             self._forget(names.INTEGRATION, 1)
-
-    async def _base(self, base: str | None, *, include_changes: bool) -> str:
-        repository, head = self._repository, self._source.head
-        if self._source.kind == "folder":
-            return await self._folder_commit()
-        if base is not None:
-            chosen = await repository.commit(base)
-            if chosen is None:
-                raise InvalidInput(
-                    f"{base} is no commit of this repository: choose a branch, a tag or a commit"
-                )
-            return chosen
-        if head is None:
-            head = await repository.write_commit(await repository.empty_tree(), [], _ROOT_COMMIT)
-        if not include_changes:
-            return head
-        async with repository.scratch_index() as scratch:
-            seen = await state(scratch)
-            if seen.embedded:
-                raise InvalidInput(_embedded(seen.embedded))
-            content = await stage(scratch, tuple(path for _, path in seen.dirty))
-        if not seen.dirty:
-            return head
-        return await repository.write_commit(
-            content, [head], "bigtask: uncommitted changes when the run began"
-        )
-
-    async def _make_shadow(self) -> None:
-        if (self._common_dir / "HEAD").exists():
-            return
-        # Made under another name, so that a repository that is there is a whole one.
-        unfinished = self._home / "shadow.git.new"
-        unfinished.mkdir(parents=True, exist_ok=True)
-        made = await outside(
-            "init", "-q", "--bare", "--template=", "-b", "main", "--", str(unfinished), cwd=self._home
-        )
-        if made.status != 0:
-            raise GitError(("init",), made.status, made.stderr.decode(errors="replace"))
-        unfinished.rename(self._common_dir)
-
-    async def _folder_commit(self) -> str:
-        listed = await self._files.call("ls-files", "--others", "--cached", "--exclude-standard", "-z")
-        paths = tuple(path for path in os.fsdecode(listed.stdout).split("\0") if path)
-        embedded = tuple(path for path in paths if path.endswith("/"))
-        if embedded:
-            raise InvalidInput(_embedded(embedded))
-        content = await stage(self._files, paths)
-        return await self._repository.write_commit(content, [], "bigtask: the folder when the run began")
-
-    async def _catch_up(self, tree: Worktree) -> None:
-        """Bring the integration worktree to its branch, where a crash came between the two."""
-        tree.free_index()
-        git = tree.git
-        if (await git.call("diff-index", "--cached", "--quiet", "HEAD", "--", statuses=(0, 1))).status == 0:
-            return
-        try:
-            staged = await git.word("write-tree")
-        except GitError:
-            await self._force_back(tree)
-            return
-        printed = await git.word("log", "--first-parent", "--max-count=64", "--format=%H %T", "HEAD", "--")
-        for line in printed.splitlines():
-            commit, content = line.split(" ")
-            if content == staged:
-                await self._follow(tree, commit, "HEAD")
-                return
-        # Staged by a session and not lagging: that is somebody's work.
-
-    async def _follow(self, tree: Worktree, old: str, new: str) -> None:
-        try:
-            await tree.git.call("read-tree", "-m", "-u", old, new)
-        except GitError:
-            await self._force_back(tree)
-
-    async def _force_back(self, tree: Worktree) -> Rescue | None:
-        """Somebody left changes where the branch has other ones: keep them, and follow the branch."""
-        prefix = names.rescue_ref(self._run_id, names.INTEGRATION, 1).rpartition("/")[0]
-        n = 1 + len(await self._repository.refs(prefix))
-        return await tree.rescue(names.rescue_ref(self._run_id, names.INTEGRATION, n), start="HEAD")
-
-    async def _ends(self) -> tuple[str, str]:
-        base, main, trial = (
-            names.base_ref(self._run_id),
-            names.ref(self._main),
-            names.trial_ref(self._run_id),
-        )
-        refs = await self._repository.refs(base, main, trial)
-        if base not in refs or main not in refs:
-            raise NotFound(f"the run {self._run_id} has no branch here: prepare it first")
-        # A run may end while a merge is on trial: that one isn't part of the result.
-        return refs[base], refs.get(trial, refs[main])
-
-    async def _last_attempt(self, task_id: str) -> tuple[str, str]:
-        first = names.ref(names.attempt_branch(self._run_id, task_id, 1))
-        refs = await self._repository.refs(posixpath.dirname(first))
-        if not refs:
-            raise NotFound(f"the task {task_id} has no attempt yet: wait for it to start")
-        last = max(refs, key=lambda name: int(posixpath.basename(name)))
-        n = int(posixpath.basename(last))
-        start, onto = names.start_ref(self._run_id, task_id, n), names.onto_ref(self._run_id, task_id, n)
-        found = await self._repository.refs(start, onto)
-        resolved = onto in found and await self._repository.is_ancestor(found[onto], refs[last])
-        return found[onto if resolved else start], refs[last]
 
     def _application(self) -> Application:
         return Application(run_id=self._run_id, source=self._source, git=self._files, home=self._home)
+
+    def _main_tree(self) -> IntegrationTree:
+        return IntegrationTree(run_id=self._run_id, tree=self._worktree(names.INTEGRATION, 1, self._main))
 
     def _worktree(self, task_id: str, n: int, branch: str) -> Worktree:
         return Worktree(
@@ -729,18 +602,3 @@ class RunWorkspaces:
     def _require(self, tree: Worktree) -> None:
         if not tree.sound:
             raise NotFound(f"{tree.path.name} has no workspace: acquire it first")
-
-
-def _not_here(paths: tuple[str, ...]) -> str:
-    word = "submodule" if len(paths) == 1 else "submodules"
-    return (
-        f"the {word} {named(paths)}: the commit that the project names isn't on this machine: "
-        f"git submodule update --init -- {shlex.join(paths)}"
-    )
-
-
-def _embedded(paths: tuple[str, ...]) -> str:
-    return (
-        f"{named(paths)} are repositories of their own, which can't be taken along: "
-        "start inside one of them, or name them in .gitignore"
-    )
