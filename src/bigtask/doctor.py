@@ -30,7 +30,9 @@ from bigtask.host.trust import Standing as Rules
 from bigtask.host.trust import State, standing
 from bigtask.process import ProgramNotFound, capabilities
 from bigtask.templates.manager import Listed
+from bigtask.workspaces.consent import listing
 from bigtask.workspaces.git import outside
+from bigtask.workspaces.settings import digest
 from bigtask.workspaces.source import OLDEST_GIT, examine, find
 
 _LITTLE_SPACE = 1 << 30
@@ -184,6 +186,22 @@ async def rules_of_agent(
         text = f"{agent.name} goes without them, because not all of it can be bound to its content: {told}"
         return Finding(area=area, level=Level.WARN, text=text), rules
     return Finding(area=area, level=Level.OK, text=f"approved, {agent.name} loads them: {told}"), rules
+
+
+async def programs_of_git(home: Home, cwd: Path) -> Finding | None:
+    """What the repository's own settings would make git run. None where that is nothing."""
+    try:
+        source = await find(cwd)
+        programs = (await listing(source.git_dir)).programs if source.git_dir is not None else None
+    except BigtaskError:
+        return None
+    if not programs or source.common_dir is None:
+        return None
+    told = ", ".join(sorted({program.key for program in programs}))
+    if Approvals(home.approvals).allow_git(source.common_dir / "config", digest(programs)):
+        return Finding(area="git settings", level=Level.OK, text=f"approved: {told}")
+    text = f"{told}: not approved, no run begins in this repository"
+    return Finding(area="git settings", level=Level.WARN, text=text, next="bigtask approve")
 
 
 def _templates(templates: Sequence[Listed]) -> Iterator[Finding]:

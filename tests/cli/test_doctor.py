@@ -95,3 +95,21 @@ async def test_a_run_that_is_held_is_named_with_its_process(person: Person) -> N
     assert [one["text"].startswith("held by process ") for one in found if folder.id[-6:] in one["area"]] == [
         True
     ]
+
+
+@pytest.mark.integration
+async def test_programs_that_the_repository_makes_git_run_are_named_until_they_are_approved(
+    person: Person,
+) -> None:
+    project = person.repository()
+
+    async def said() -> list[tuple[str, str, str]]:
+        found = (await person.bigtask("doctor", "--json", cwd=project.root)).json["findings"]
+        return [(one["level"], one["text"], one["next"]) for one in found if one["area"] == "git settings"]
+
+    assert await said() == []
+    project.git("config", "filter.x.clean", "cat")
+    refused = "filter.x.clean: not approved, no run begins in this repository"
+    assert await said() == [("warn", refused, "bigtask approve")]
+    await person.bigtask("approve", "--yes", cwd=project.root)
+    assert await said() == [("ok", "approved: filter.x.clean", "")]

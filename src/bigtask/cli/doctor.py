@@ -63,7 +63,7 @@ def command(frame: Frame, template: str | None, as_json: bool) -> int:
 async def _look(frame: Frame, template_id: str | None) -> tuple[list[Finding], Standing, Rules | None]:
     from bigtask.approvals import Approvals
     from bigtask.configuration.standing import standing
-    from bigtask.doctor import containment, findings, root_of, rules_of_agent
+    from bigtask.doctor import containment, findings, programs_of_git, root_of, rules_of_agent
     from bigtask.leftovers import leftovers
 
     here = Path.cwd()
@@ -77,8 +77,8 @@ async def _look(frame: Frame, template_id: str | None) -> tuple[list[Finding], S
     )
     found = await findings(frame.home, frame.agents, templates.list(), os.environ, stands)
     finding, rules = await rules_of_agent(frame.home, frame.agents, stands.resolution["agent"].value, here)
-    about_agent = [finding] if finding is not None else []
-    return [*found, *about_agent, containment(), *await leftovers(frame.home)], stands, rules
+    about_here = [one for one in (await programs_of_git(frame.home, here), finding) if one is not None]
+    return [*found, *about_here, containment(), *await leftovers(frame.home)], stands, rules
 
 
 def _settings_json(resolution: Resolution) -> list[dict[str, Any]]:
