@@ -85,9 +85,9 @@ async def test_conflicts_leave_everything_as_it_was(project, opened):
 async def test_uncommitted_changes_are_refused(project, opened):
     run = await worked(opened, new="n\n")
     project.write("a.txt", "dirty\n")
-    await refused(project, run, r"a\.txt aren't committed")
+    await refused(project, run, r"a\.txt isn't committed: commit or stash it")
     project.git("add", "a.txt")
-    await refused(project, run, r"a\.txt aren't committed")
+    await refused(project, run, r"a\.txt isn't committed: commit or stash it")
 
 
 @pytest.mark.parametrize("path", ["new", "x.log", "build/out"])
@@ -183,7 +183,7 @@ async def test_undo_refuses_when_something_changed_since(project, opened):
     run = await worked(opened, new="n\n")
     await run.apply_result()
     project.write("new", "edited\n")
-    with pytest.raises(Conflict, match="new aren't committed"):
+    with pytest.raises(Conflict, match="new isn't committed"):
         await run.undo_apply()
     project.commit()
     with pytest.raises(Conflict, match="isn't where the merge left it"):

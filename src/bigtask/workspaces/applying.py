@@ -243,4 +243,5 @@ def tracked_changes(seen: State) -> list[str]:
 def _refuse_changes(seen: State) -> None:
     changed = tracked_changes(seen)
     if changed:
-        raise Conflict(f"{named(changed)} aren't committed: commit or stash them, then try again")
+        aren_t, them = ("isn't", "it") if len(changed) == 1 else ("aren't", "them")
+        raise Conflict(f"{named(changed)} {aren_t} committed: commit or stash {them}, then try again")
