@@ -173,6 +173,9 @@ def _switched(tree: Tree) -> None:
 
 
 def _in_submodule(tree: Tree) -> None:
+    if not (tree.root / "sub/.git").exists():
+        # Its files are there without it: git wants the place empty.
+        shutil.rmtree(tree.root / "sub", ignore_errors=True)
     tree.git("submodule", "--quiet", "update", "--init", "sub")
     if (tree.root / "sub/.git").exists():
         tree.put("sub/inner.txt")

@@ -98,7 +98,9 @@ class Scene:
         return self.person.root / ".git/worktrees/r1.one.1"
 
     def found(self) -> set[bytes]:
-        return states.reachable(self.person.root) | states.contents(self.home / "trash")
+        module = self.person.root / ".git/modules/sub"
+        inside = states.reachable(module) if module.exists() else set()
+        return states.reachable(self.person.root) | inside | states.contents(self.home / "trash")
 
     def lost(self, must: set[bytes]) -> list[bytes]:
         return sorted(states.plain(must) - states.plain(self.found()))
