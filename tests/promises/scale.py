@@ -1,4 +1,4 @@
-"""How much of a promise's test is carried out: all of its numbers with BIGTASK_FULL=1, else a fifth.
+"""How much of a promise's test is carried out: all of its numbers with BIGTASK_FULL=1, else a fifth or less.
 
 BIGTASK_SEED is the first seed of whatever is left to chance.
 """
@@ -11,9 +11,9 @@ FULL = bool(os.environ.get("BIGTASK_FULL"))
 SEED = int(os.environ.get("BIGTASK_SEED", "7"))
 
 
-def share(whole: int) -> int:
-    """Of a number that the longer run does `whole`."""
-    return whole if FULL else -(-whole // 5)
+def share(whole: int, *, part: int = 5) -> int:
+    """Of a number that the longer run does `whole`; otherwise one in `part`."""
+    return whole if FULL else -(-whole // part)
 
 
 def seconds(budget_s: float) -> float:
