@@ -130,7 +130,8 @@ async def test_without_a_command_what_waits_stands_there_with_the_commands_that_
     folder = await person.create(ASKING)
     async with person.carrying_out(folder, waits):
         said = await person.bigtask()
-        commands = [f"bigtask answer last w1 {answer}" for answer in ("allow", "deny")]
+        answers = ("allow", "deny", "allow --scope task")
+        commands = [f"bigtask answer last w1 {answer}" for answer in answers]
         assert [line.strip() for line in said.out.splitlines() if "answer" in line] == commands
         (item,) = (await person.bigtask("inbox", "--json")).json["waiting"]
         assert (item["runId"], item["id"], item["kind"], item["taskId"]) == (

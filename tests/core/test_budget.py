@@ -23,7 +23,7 @@ MILLION = 1_000_000
 """Tokens: by the assumed price they cost $5."""
 
 
-def paid(*tasks: Task, cap: float | None = 20.0, **settings: Any) -> World:
+def paid(*tasks: Task, cap: float | None = 20.01, **settings: Any) -> World:
     return started(*tasks, **{"costs_money": True, "max_budget_usd": cap, **settings})
 
 
@@ -55,7 +55,7 @@ def test_only_as_many_begin_as_fit_with_what_they_reserve():
 
 
 def test_what_is_not_used_of_a_reservation_is_free_when_the_attempt_ends():
-    world = paid(*(big(id) for id in "abcde"), cap=10.0)
+    world = paid(*(big(id) for id in "abcde"), cap=10.01)
     assert world.live() == ["a", "b"]
     done(world, "a", 1.0)
     assert world.live() == list("bcde"), "by the price that is known by now"
@@ -93,7 +93,7 @@ def test_a_plan_over_its_cap_never_starts_and_says_what_it_takes():
     waiting = only_question(world)
     assert waiting.options == ("raise", "stop")
     assert waiting.question == (
-        "a may take $15.00, at a price that is only assumed, and $0.00 of $10.00 are used: "
+        "a may take $15.00 (at an assumed price), and $0.00 of $10.00 are used: "
         "raise the cap to $20.00, or stop?"
     )
     assert wakes_at(world.run) is None
@@ -261,3 +261,25 @@ def test_nothing_ever_begins_past_what_is_reserved(estimates, cap, slots, data):
         if isinstance(event.data, e.WorkerSpawned):
             taken = budget.spent(again.used) + budget.outstanding(again)
             assert taken.cost_usd <= budget.cap_of(again).cost_usd + 1e-9
+
+
+def test_an_agent_that_tells_no_prices_is_bound_by_an_assumed_one_and_it_is_told():
+    world = used(paid(big("a", millions=1), cap=10.0), "a", 0.0, tokens=1_700_000)
+    (warning,) = [event.data for event in world.events if isinstance(event.data, e.BudgetWarning)]
+    assert warning.said == "$8.50 of $10.00 (at an assumed price)"
+    assert budget.used(world.run).cost_usd == pytest.approx(8.5, rel=1e-3)
+    assert budget.left_usd(world.run, "a") == pytest.approx(1.5, rel=1e-3)
+    assert budget.outstanding(world.run) == Amount()
+    used(world, "a", 0.0, tokens=2_000_000)
+    assert only_question(world).question.startswith(
+        "The run has used $10.00 of $10.00 (at an assumed price), and its attempts under way rest"
+    )
+    assert world.run.pausing
+
+
+def test_of_a_task_that_does_not_fit_it_is_told_too():
+    world = paid(big("a"), big("b", "a"), cap=10.0)
+    done(world, "a", 0.0, tokens=1_500_000)
+    assert only_question(world).question.startswith(
+        "b may take $5.00 (at an assumed price), and $7.50 of $10.00 (at an assumed price) are used"
+    )

@@ -97,7 +97,8 @@ def test_the_events_are_those_of_the_api():
         "completed error cancelled",
         "worker": "spawned started progress message reported reasked checked conflict resolving settling "
         "merged completed partial failed timeout crashed lost superseded needsReview reopened retrying "
-        "cancelled skipped paused resumed waiting limited held wentOn used stalled quarantined tampered",
+        "cancelled skipped paused resumed waiting limited held wentOn used stalled timeUp quarantined "
+        "tampered",
     }
     assert set(e.TYPES) == {f"{who}:{what}" for who, words in spoken.items() for what in words.split()}
 

@@ -13,6 +13,7 @@ from bigtask.core import gate as gates
 from bigtask.core.gate import GROWTH_MS, PATIENCE_MS, Gate, Held, Passage
 
 T = 1_000_000
+LIMITED = Held(about="limit", why="the account is limited (rate)", until=T + 10_000, kind="rate")
 
 
 def through(gate: Gate, *names: str, now: int = T) -> Gate:
@@ -59,7 +60,7 @@ def test_while_it_is_closed_nobody_gets_through_until_the_time_that_was_told():
     gate = stormed()
     assert gate.closed(T)
     assert gate.told
-    assert held(gate, "a") == Held(why="the account is limited (rate)", until=T + 10_000, kind="rate")
+    assert held(gate, "a") == LIMITED
     assert held(gate, "new", T + 9_999).kind == "rate"
     assert through(gate, "new", now=T + 10_000).through == {"new": Passage(epoch=1, since=T + 10_000)}
 
@@ -130,7 +131,8 @@ def test_where_limits_come_again_only_half_of_them_go_and_one_more_each_minute()
     gate = gates.answered(through(gate, "b", now=now), "b", now)
     assert not gate.kind
     full = held(gate, "c", now + 1)
-    assert full == Held(why="since it was limited the account takes 2 at once", until=now + GROWTH_MS)
+    assert (full.about, full.until) == ("ceiling", now + GROWTH_MS)
+    assert full.why == "since it was limited the account takes 2 at once"
     gate = through(gate, "c", now=now + GROWTH_MS)
     assert held(gate, "d", now + GROWTH_MS)
     assert not gates.idle(gates.only(gate, ()), now + GROWTH_MS)
@@ -254,3 +256,13 @@ def test_whatever_the_account_does_one_tries_and_all_get_through(spans, most, wo
         now += 1_000
         assert now < T + 4 * 3_600_000, "nobody gets through any more"
     assert not gate.through
+
+
+def test_who_was_let_through_before_a_limit_waits_with_all_others_before_its_next_turn():
+    gate = refused(eight(), "a", 10_000)
+    assert held(gate, "b") == LIMITED
+    now = T + 10_000
+    gate = through(gate, "b", now=now)
+    assert gate.through["b"] == Passage(epoch=1, since=now)
+    assert held(gate, "c", now).about == "probe"
+    assert through(gate, "b", now=now) is gate

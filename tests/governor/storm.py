@@ -20,6 +20,7 @@ from bigtask.agents.protocol import (
 )
 from bigtask.agents.scripted.agent import ScriptedAgent
 from bigtask.agents.scripted.script import script_of
+from bigtask.core.liveness import Activity
 
 
 @dataclass
@@ -49,13 +50,19 @@ class Stormy:
 
     def __init__(self, account: Account, script: Mapping[str, Any], *, shared: bool = True) -> None:
         self.account = account
+        self._can_interrupt = script.get("can_interrupt", True)
         self.openings: list[Opening] = []
         self._plays = ScriptedAgent(script_of(script), name=self.name)
         self._shared = shared
 
     @property
     def traits(self) -> Traits:
-        return Traits(can_resume=True, spawn_delay_ms=0, account="storm" if self._shared else None)
+        return Traits(
+            can_interrupt=self._can_interrupt,
+            can_resume=True,
+            spawn_delay_ms=0,
+            account="storm" if self._shared else None,
+        )
 
     def availability(self) -> Availability:
         return Availability(usable=True, detail="plays a script")
@@ -101,3 +108,6 @@ class _Session:
 
     async def interrupt(self) -> None:
         await self._plays.interrupt()
+
+    def activity(self) -> Activity | None:
+        return self._plays.activity()

@@ -139,6 +139,18 @@ async def test_after_a_crash_what_was_used_is_handed_on(person: Person) -> None:
     assert (again.budget_usd, again.used) == (3.0, UsageReported(input_tokens=1000, cost_usd=1.0))
 
 
+async def test_when_its_time_is_up_and_it_is_ended_what_was_used_is_handed_on(person: Person) -> None:
+    agent = Stormy(Account(storm_s=0.0), {**spends(1.0, 1.5), "can_interrupt": False})
+    folder, agents = await created(person, agent, max_budget_usd=4.0, worker_timeout_ms=500)
+    run = await carried(folder, agents, over)
+    assert run.outcome is Outcome.COMPLETE
+    assert run.used.cost_usd == 1.5, "once for the session"
+    first, again = [opening for opening in agent.openings if opening.name.endswith("worker_a")]
+    assert (first.budget_usd, first.resume) == (4.0, None)
+    assert (again.budget_usd, again.used) == (3.0, UsageReported(input_tokens=1000, cost_usd=1.0))
+    assert again.resume is not None
+
+
 async def test_a_task_over_the_cap_never_begins(person: Person) -> None:
     task = {"id": "a", "estimated_tokens": 1_000_000}
     agent = Stormy(Account(storm_s=0.0), {"tasks": [task]})

@@ -115,8 +115,8 @@ async def test_sessions_without_an_account_wait_each_for_itself(tmp_path: Path) 
     first = permit(one, "a 1", account=None)
     await begin(first)
     first.limited("rate", 30.0)
-    async with waiting(first):
-        await begin(permit(one, "b 1", account=None))
+    assert not first.passes()
+    await begin(permit(one, "b 1", account=None))
     first.end()
     one.close()
     assert not (tmp_path / "slots").exists()
@@ -146,6 +146,82 @@ async def test_a_start_ends_with_the_first_answer(tmp_path: Path) -> None:
         first.answered()
         async with asyncio.timeout(PATIENCE_S):
             await task
+    one.close()
+
+
+async def test_the_same_reason_is_told_once_whatever_its_figures(tmp_path: Path) -> None:
+    looks: list[int] = []
+
+    def room(_: str) -> Room:
+        looks.append(700 + len(looks))
+        return Room(cores=64, free_mib=looks[-1])
+
+    one = Governor(SharedSlots(tmp_path / "slots"), room=room, clock=clock_ms)
+    first = permit(one, "a 1", session_mib=1_000)
+    await begin(first)
+    async with waiting(permit(one, "b 1", session_mib=1_000)) as (task, told):
+        async with asyncio.timeout(PATIENCE_S):
+            while len(looks) < 6:
+                one.tell_change()
+                await asyncio.sleep(0)
+        assert [held.about for held in told] == ["memory"]
+        first.end()
+        async with asyncio.timeout(PATIENCE_S):
+            await task
+    one.close()
+
+
+async def test_another_end_of_a_limit_is_told_to_those_who_wait(tmp_path: Path) -> None:
+    clock = Clock()
+    one = governor(tmp_path, clock)
+    first, second = permit(one, "a 1"), permit(one, "b 1")
+    await begin(first)
+    await begin(second)
+    assert 30_000 <= first.limited("rate", 30.0) <= 31_000
+    async with waiting(permit(one, "c 1")) as (_, told):
+        assert second.limited("rate", 90.0) >= 90_000
+        async with asyncio.timeout(PATIENCE_S):
+            while len(told) < 2:  # noqa: ASYNC110 - told by another task
+                await asyncio.sleep(0.01)
+        assert [held.about for held in told] == ["limit", "limit"]
+        assert told[1].until is not None
+        assert told[1].until - clock.ms >= 90_000
+    one.close()
+
+
+async def test_who_met_a_limit_is_not_told_of_it_again(tmp_path: Path) -> None:
+    clock = Clock()
+    one = governor(tmp_path, clock)
+    first, second = permit(one, "a 1"), permit(one, "b 1")
+    await begin(first)
+    await begin(second)
+    second.limited("rate", 30.0)
+    told: list[Held] = []
+    waits = asyncio.create_task(second.enter(told.append))
+    async with waiting(permit(one, "c 1")):
+        # Whoever began to wait later has been told by now.
+        assert told == []
+    clock.ms += 31_000
+    one.tell_change()
+    async with asyncio.timeout(PATIENCE_S):
+        await waits
+    assert told == []
+    one.close()
+
+
+async def test_a_turn_that_begins_at_a_limit_of_others_waits_with_them(tmp_path: Path) -> None:
+    clock = Clock()
+    one = governor(tmp_path, clock)
+    first, second, third = (permit(one, f"{name} 1") for name in "abc")
+    for each in (first, second, third):
+        await begin(each)
+    first.limited("rate", 30.0)
+    assert not second.passes()
+    clock.ms += 31_000
+    assert second.passes(), "one tries"
+    assert not third.passes()
+    second.answered()
+    assert third.passes()
     one.close()
 
 

@@ -124,6 +124,9 @@ class SimulatedSession:
             if not question.done():
                 question.set_result("interrupted")
 
+    def activity(self) -> None:
+        """Nothing that could be seen from outside."""
+
     async def turn(self, prompt: Prompt) -> AsyncIterator[SessionEvent]:
         chance, life = self._chance, self._life
         fate = self._stubborn or (chance.choice(_BAD) if life.goes_wrong(life.temper.agents) else "good")

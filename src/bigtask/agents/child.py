@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from bigtask.agents.protocol import Prompt, SessionEvent, SessionLost, TurnEnded
 from bigtask.agents.wire import Answered, Interrupt, Message, decode_event, encode
+from bigtask.core.liveness import Activity
 from bigtask.errors import Conflict
 from bigtask.process import Process, running
 
@@ -104,6 +105,9 @@ class ChildSession:
 
     async def interrupt(self) -> None:
         await self._write(encode(Interrupt()))
+
+    def activity(self) -> Activity:
+        return self._process.activity()
 
     async def _write(self, line: bytes) -> None:
         # That the child is gone is said by the turn that it leaves without an end.

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from bigtask.core.liveness import Activity
+from bigtask.core.values import Permissions
 from bigtask.errors import BigtaskError
 
 
@@ -92,9 +94,13 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """The last that was reported of the session to continue. What is reported from then on holds it too."""
     project_settings: bool = False
     """Whether the agent may load what the project holds for it (instructions, settings, tool servers)."""
+    rules: Permissions = Permissions()
+    """What has to be asked although the mode allows it: where one of these denies or asks."""
     budget_usd: float | None = None
     """What may be spent from here on, for agents with a cap of their own. It can be overstepped by one
     answer of the model."""
+    poll_interval_ms: int = 2_000
+    """How often an agent that can't push is asked for news."""
 
 
 class Prompt(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +133,10 @@ class PermissionAsked(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     question: str
     options: Sequence[str] = ("allow", "deny")
+    tool: str = ""
+    """The agent's name for what it wants to use; empty for a question of another kind."""
+    subject: str = ""
+    """What it would do with it: a command, a path (relative below the workspace), an address."""
 
 
 class Reported(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,6 +198,10 @@ class Session(Protocol):
 
     async def interrupt(self) -> None:
         """End the running turn at the next safe point: its iterator ends with reason `interrupted`."""
+
+    def activity(self) -> Activity | None:
+        """What its processes have done by now, as far as that can be seen. None for a session without any:
+        only what it says is a sign of its life then."""
 
 
 class Agent(Protocol):

@@ -13,6 +13,7 @@ from bigtask.core.edits import AddTask, DropTask, Edit, MergeTasks, ReorderTasks
 from bigtask.core.hooks import REFUSED
 from bigtask.core.run import Run
 from bigtask.core.states import TaskState
+from bigtask.core.unanswered import settles_at_once
 from bigtask.core.values import ANALYSIS, PLANNING, RESERVED, Estimate
 from bigtask.words import both_ends, command_line, counted, duration, money, one_line, span
 
@@ -93,12 +94,19 @@ def _of_run(run: Run, data: e.Happened) -> Line | None:
         case e.Progress():
             done, total = data.counts.get("completed", 0), data.counts.get("total", 0)
             return Line(who="run", what="progress", detail=f"{done} of {total} done", reach=Reach.PIPE)
+        case e.WaitingRaised(waiting=waiting, settled=settled) if settled or settles_at_once(run, waiting):
+            detail = f"{waiting.question} ({waiting.id})"
+            return Line(who=waiting.task_id or "run", what="asks", detail=detail, reach=Reach.PIPE)
         case e.WaitingRaised(waiting=waiting):
             options = " / ".join(waiting.options)
             detail = f"{waiting.question} [{options}] ({waiting.id})"
             return Line(who=waiting.task_id or "run", what="needs you", detail=detail, mood="amber")
         case e.Answered():
             detail = f"{data.waiting_id}: {data.answer} {_by(data.by)}"
+            if data.rule:
+                return Line(who="run", what="settled", detail=f"{detail} ({data.rule})", reach=Reach.PIPE)
+            if data.covers:
+                detail += f", for the {data.scope}: {data.covers}"
             return Line(who="run", what="answered", detail=detail)
         case e.BudgetWarning():
             return Line(who="run", what="near its cap", detail=f"{data.said} used", mood="amber")
@@ -207,15 +215,22 @@ def _of_attempt(run: Run, id: str, data: e.Happened) -> Line:
         case e.WorkerHeld():
             return Line(who=id, what="waits", detail=data.reason)
         case e.WorkerWentOn():
-            return Line(who=id, what="goes on", detail="the limit is over")
+            over = "the limit is over" if data.after == "limit" else "it shows signs of life again"
+            return Line(who=id, what="goes on", detail=over)
         case e.WorkerUsed():
             tokens = data.usage.input_tokens + data.usage.output_tokens
             detail = f"{counted(tokens, 'token')}, {money(data.usage.cost_usd)}"
             return Line(who=id, what="used", detail=detail, reach=Reach.LOG)
         case e.WorkerStalled():
-            return Line(who=id, what="quiet", detail=f"for {duration(data.quiet_ms)}", mood="amber")
+            detail = f"no sign of life for {duration(data.quiet_ms)}: it is asked what is going on"
+            return Line(who=id, what="stalled", detail=detail, mood="amber")
+        case e.WorkerTimeUp():
+            detail = f"after {duration(data.limit_ms)}: it is asked what is done"
+            return Line(who=id, what="time is up", detail=detail, mood="amber")
         case e.WorkerPaused():
             return Line(who=id, what="paused", reach=Reach.PIPE)
+        case e.WorkerResumed(reason=reason) if reason:
+            return Line(who=id, what="goes on", detail=f"in its session: {reason}", mood="amber")
         case e.WorkerResumed():
             return Line(who=id, what="resumed", reach=Reach.PIPE)
         case e.WorkerWaiting():

@@ -37,12 +37,17 @@ T = TypeVar("T")
 class Frame:
     home: Home
     who: str
-    """The person at the keyboard, recorded with what they decide."""
+    """The person at the keyboard, as this system knows them."""
 
     @classmethod
     def from_environment(cls, verbosity: int) -> Frame:
         log_to_stderr(verbosity)
         return cls(home=Home.of(os.environ), who=_user())
+
+    @property
+    def author(self) -> str:
+        """The same with the surface, as it is recorded with an answer."""
+        return f"{self.who}@cli"
 
     @cached_property
     def agents(self) -> AgentTable:

@@ -9,9 +9,9 @@ import click
 
 from bigtask.cli.event_lines import Reach, line_of, printed
 from bigtask.cli.frame import print_json
-from bigtask.cli.time_left import Stopwatch
 from bigtask.core.events import Event
 from bigtask.core.run import Run
+from bigtask.core.time_left import Stopwatch
 
 
 class PlainView:

@@ -18,11 +18,11 @@ from bigtask.cli.keyboard import Keyboard
 from bigtask.cli.painter import Painter
 from bigtask.cli.picture import Slots, foot, picture
 from bigtask.cli.plan_table import plan_table
-from bigtask.cli.time_left import Stopwatch
 from bigtask.core.commands import AnyCommand
 from bigtask.core.events import Event, PlanChanged, WaitingRaised, WorkerSkipped
 from bigtask.core.run import Run
 from bigtask.core.states import WaitingKind
+from bigtask.core.time_left import Stopwatch
 from bigtask.core.values import Waiting
 from bigtask.errors import InvalidInput
 from bigtask.words import both_ends, one_line
@@ -80,7 +80,7 @@ class LiveView:
         line = line_of(run, event)
         if line.reach is Reach.ALL and not (self._send and isinstance(event.data, WaitingRaised)):
             self._painter.say(lasting(line, run, self._console.width))
-        if isinstance(event.data, WaitingRaised):
+        if isinstance(event.data, WaitingRaised) and line.what == "needs you":
             self._painter.ring()
         if _plan_to_confirm(run) and isinstance(event.data, WaitingRaised | PlanChanged | WorkerSkipped):
             self._show_plan(run)

@@ -59,8 +59,24 @@ def spent(usage: Usage) -> Amount:
 
 def price(run: Run) -> float | None:
     """US dollars for a token, as far as the run has seen; None until then."""
-    used = spent(run.used)
-    return used.cost_usd / used.tokens if used.tokens and used.cost_usd else None
+    seen = spent(run.used)
+    return seen.cost_usd / seen.tokens if seen.tokens and seen.cost_usd else None
+
+
+def unpriced(run: Run) -> bool:
+    """Whether its agents cost money and tell tokens alone: what they cost is then only assumed."""
+    return run.settings.costs_money and price(run) is None and spent(run.used).tokens > 0
+
+
+def used(run: Run) -> Amount:
+    """By the run so far."""
+    return _priced(run, spent(run.used))
+
+
+def _priced(run: Run, amount: Amount) -> Amount:
+    if not unpriced(run):
+        return amount
+    return Amount(cost_usd=amount.tokens * USD_PER_MILLION_TOKENS / 1e6, tokens=amount.tokens)
 
 
 def reservation(run: Run, task_id: str) -> Amount:
@@ -92,14 +108,14 @@ def outstanding(run: Run, *, without: str = "") -> Amount:
     for id in run.live:
         attempt = run.live_attempt(id)
         if id != without and attempt is not None:
-            amount = amount + reservation(run, id).beyond(spent(attempt.usage))
+            amount = amount + reservation(run, id).beyond(_priced(run, spent(attempt.usage)))
     return amount
 
 
 def fits(run: Run, task_id: str) -> bool:
     """Whether an attempt at the task may begin beside what is used and reserved."""
     cap = cap_of(run)
-    taken = spent(run.used) + outstanding(run)
+    taken = used(run) + outstanding(run)
     return not cap.reached(taken) and cap.holds(taken + reservation(run, task_id))
 
 
@@ -108,7 +124,7 @@ def left_usd(run: Run, task_id: str) -> float | None:
     cap = cap_of(run).cost_usd
     if cap is None or lifted(run):
         return None
-    return max(0.0, cap - run.used.cost_usd - outstanding(run, without=task_id).cost_usd)
+    return max(0.0, cap - used(run).cost_usd - outstanding(run, without=task_id).cost_usd)
 
 
 SUBJECT = "budget"

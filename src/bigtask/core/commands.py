@@ -11,7 +11,7 @@ from typing import Annotated, Any, assert_never
 
 import msgspec
 
-from bigtask.core import budget, tampering
+from bigtask.core import budget, permissions, tampering
 from bigtask.core import edits as plan_edits
 from bigtask.core import events as e
 from bigtask.core import plan as plans
@@ -78,7 +78,9 @@ class Pause(Command, tag="pause"):
 
 
 class Resume(Command, tag="resume"):
-    pass
+    """`ci`: whether the run asks nobody from here on; None leaves that as it is."""
+
+    ci: bool | None = None
 
 
 class Cancel(Command, tag="cancel"):
@@ -245,13 +247,34 @@ def _answer(run: Run, command: Answer, resumable: Container[str]) -> tuple[e.Hap
             f"{command.answer!r} isn't an answer here: choose one of {', '.join(waiting.options)}"
         )
     by = command.by or "person"
-    answered = e.Answered(waiting_id=waiting.id, answer=command.answer, scope=command.scope, by=by)
+    answered = e.Answered(
+        waiting_id=waiting.id,
+        answer=command.answer,
+        scope=_scope(waiting, command.scope),
+        by=by,
+        covers=permissions.covered(waiting) if command.scope != permissions.ONCE else "",
+    )
     if waiting.kind is WaitingKind.BUDGET and command.answer in (budget.RAISE, budget.FINISH):
         return (answered, *_resume(run, Resume(by=by), resumable))
     return (answered, *_consequences(run, waiting, command, by))
 
 
+def _scope(waiting: Waiting, wanted: str) -> str:
+    possible = permissions.scopes_of(waiting)
+    if wanted in possible:
+        return wanted
+    if wanted == permissions.REPOSITORY and len(possible) > 1:
+        why = "it is about what the project brings for agents, or no tool"
+    else:
+        why = "it is told only in part" if waiting.request_id is not None else f"it is a {waiting.kind}"
+    raise InvalidInput(
+        f"the answer to {waiting.id} can't hold for {wanted!r}, because {why}: choose {' or '.join(possible)}"
+    )
+
+
 def _consequences(run: Run, waiting: Waiting, command: Answer, by: str) -> tuple[e.Happened, ...]:
+    if waiting.request_id is not None:
+        return ()
     match waiting.kind, command.answer:
         case WaitingKind.PLAN, "confirm":
             assert run.plan is not None
@@ -263,8 +286,6 @@ def _consequences(run: Run, waiting: Waiting, command: Answer, by: str) -> tuple
             return _cancel(run, by)
         case WaitingKind.LIMIT, answer:
             return limits.answered(run, waiting, answer)
-        case WaitingKind.PERMISSION, _:
-            return ()
     if waiting.task_id is None:
         return ()
     record = _task(run, waiting.task_id)
@@ -327,9 +348,11 @@ def _lose(run: Run, reason: str) -> tuple[e.WorkerLost, ...]:
 
 
 def _resume(run: Run, command: Resume, resumable: Container[str]) -> tuple[e.Happened, ...]:
+    changed = None if command.ci in (None, run.asks_nobody) else command.ci
     if not run.paused and not run.pausing:
-        return ()
-    events: list[e.Happened] = [e.Resumed(by=command.by)]
+        # An ended run has nobody to ask.
+        return () if changed is None or run.outcome is not None else _asking(run, command, changed)
+    events: list[e.Happened] = [e.Resumed(by=command.by, asks_nobody=changed)]
     begun: list[str] = []
     for record in run.all_records():
         attempt = record.attempt
@@ -345,6 +368,10 @@ def _resume(run: Run, command: Resume, resumable: Container[str]) -> tuple[e.Hap
                 going_on = e.WorkerLost(task_id=record.task.id, attempt=attempt.number, reason=why)
         events.append(going_on)
     return tuple(events)
+
+
+def _asking(run: Run, command: Resume, asks_nobody: bool) -> tuple[e.Resumed, ...]:
+    return (e.Resumed(by=command.by, asks_nobody=asks_nobody),)
 
 
 def _has_room(run: Run, record: TaskRecord, begun: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ asks again until the answer is empty: then the run waits for the world (an attem
 
 from __future__ import annotations
 
+from bigtask.core import unanswered
 from bigtask.core.events import Happened, Paused
 from bigtask.core.phases import (
     aggregation,
@@ -40,13 +41,16 @@ WAY = (
 
 def decide(run: Run, now: int) -> tuple[Happened, ...]:
     """`now` is in milliseconds since the epoch and only compared with `at` of recorded events."""
-    if not run.started or run.outcome is not None or run.paused:
+    if not run.started or run.outcome is not None:
         return ()
+    if run.paused:
+        # The cap's question rests the run, and would otherwise never be answered by its policy.
+        return unanswered.answered(run, now) if budget.asks(run) else ()
     if run.pausing:
         # What a hook says of a plan can be heard while the run is paused.
         merging = any(id != PLANNING for id in run.integrating)
         return () if run.live or merging else (Paused(),)
-    noticed = budget.notice(run)
+    noticed = budget.notice(run) or unanswered.answered(run, now)
     if noticed:
         return noticed
     for step in WAY:
@@ -62,7 +66,13 @@ def wakes_at(run: Run) -> int | None:
     A retry that is due but can't begin yet (paused, no slot, not its phase) wakes nobody: what frees it is
     an event, and waking for it would never end.
     """
-    if run.outcome is not None or run.paused or run.pausing or budget.asks(run) or preparation.asks(run):
+    if run.outcome is not None or run.pausing or (run.paused and not budget.asks(run)):
+        return None
+    return min((at for at in (_retry_at(run), unanswered.wakes_at(run)) if at is not None), default=None)
+
+
+def _retry_at(run: Run) -> int | None:
+    if run.paused or budget.asks(run) or preparation.asks(run):
         return None
     if len(run.live) >= run.settings.slots:
         return None

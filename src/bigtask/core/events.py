@@ -99,6 +99,8 @@ class Progress(Happened):
 class WaitingRaised(Happened):
     type = "orchestrator:waiting"
     waiting: Waiting
+    settled: bool = False
+    """A rule or an earlier answer settles it: the next event is its answer."""
 
 
 class Answered(Happened):
@@ -106,7 +108,13 @@ class Answered(Happened):
     waiting_id: str
     answer: str
     scope: str = "once"
+    """`once`, `task`, `run` or `repository`."""
     by: str = ""
+    """Who and where, as `ada@cli`; `policy` where time or a rule has answered."""
+    covers: str = ""
+    """What an answer that holds longer is about, as a rule."""
+    rule: str = ""
+    """Why nobody was asked; empty where a person has answered."""
 
 
 class BudgetWarning(Happened):
@@ -131,6 +139,8 @@ class Paused(Happened):
 class Resumed(Happened):
     type = "orchestrator:resumed"
     by: str = ""
+    asks_nobody: bool | None = None
+    """Whether anybody is asked from here on, where that changes."""
 
 
 class Recovered(Happened):
@@ -384,6 +394,8 @@ class WorkerPaused(WorkerEvent):
 
 class WorkerResumed(WorkerEvent):
     type = "worker:resumed"
+    reason: str = ""
+    """Why its session had ended, where nobody paused it."""
 
 
 class WorkerWaiting(WorkerEvent):
@@ -405,9 +417,10 @@ class WorkerHeld(WorkerEvent):
 
 
 class WorkerWentOn(WorkerEvent):
-    """The limit is over for this attempt."""
+    """What held this attempt up is over: the `limit` of its account, or a `stall`."""
 
     type = "worker:wentOn"
+    after: str = "limit"
 
 
 class WorkerUsed(WorkerEvent):
@@ -415,11 +428,22 @@ class WorkerUsed(WorkerEvent):
 
     type = "worker:used"
     usage: Usage
+    tools: Mapping[str, int] = {}
 
 
 class WorkerStalled(WorkerEvent):
+    """It has said nothing for `quiet_ms`, and no process of its did anything: its session is nudged, and
+    when that doesn't help the attempt ends."""
+
     type = "worker:stalled"
     quiet_ms: int = 0
+
+
+class WorkerTimeUp(WorkerEvent):
+    """Its active time of `limit_ms` is over: its session goes on once more, to report what is done."""
+
+    type = "worker:timeUp"
+    limit_ms: int = 0
 
 
 def _leaves(kind: type[Happened]) -> list[type[Happened]]:

@@ -21,7 +21,9 @@ def begin(run_id: str, event: e.Event) -> Run:
     """The state after the first event of a log, which is `Created`."""
     if not isinstance(event.data, e.Created):
         raise IllegalMove(f"a run begins with {e.Created.type}, not with {event.type}")
-    return Run(id=run_id, created=event.data, created_at=event.at, seq=event.seq, updated_at=event.at)
+    ci = event.data.settings.ci
+    at = event.at
+    return Run(id=run_id, created=event.data, created_at=at, seq=event.seq, updated_at=at, asks_nobody=ci)
 
 
 def fold(run_id: str, events: Iterable[e.Event]) -> Run:
@@ -100,5 +102,6 @@ _MEANING: dict[type[e.Happened], Callable[[Run, Any, int], None]] = {
     e.WorkerHeld: of_work.held,
     e.WorkerWentOn: of_work.went_on,
     e.WorkerUsed: of_work.used,
-    e.WorkerStalled: of_work.now(AttemptState.STALLED),
+    e.WorkerStalled: of_work.stalled,
+    e.WorkerTimeUp: of_work.time_up,
 }

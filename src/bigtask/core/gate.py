@@ -10,7 +10,7 @@ clock its keeper has; only their differences count.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from typing import Any
 
 import msgspec
@@ -27,6 +27,8 @@ PATIENCE_MS = 180_000
 GROWTH_MS = 60_000
 """After how long without a limit one more is let through than when limits came again."""
 _UNTOLD_JITTER, _TOLD_JITTER = 0.5, 0.02
+_SAME_MS = 2_000
+"""Ends of a limit that are no further apart are told as one."""
 
 
 class Passage(Value):
@@ -62,31 +64,45 @@ class Gate(Value):
 class Held(Value):
     """Not now. `until` is when time alone changes that, None when only others can; `why` is for people."""
 
+    about: str
+    """The same word for the same reason, whatever the figures in `why`."""
     why: str
     until: int | None = None
     kind: str = ""
     """What the account is limited by; empty where that isn't the reason."""
 
+    def new_after(self, told: Collection[Held]) -> bool:
+        """Whether it tells something to one who was told those: another reason, or another end."""
+        same = [held for held in told if held.about == self.about]
+        if not self.kind or self.until is None:
+            return not same
+        return not any(held.until is not None and abs(self.until - held.until) < _SAME_MS for held in same)
+
 
 def enter(gate: Gate, name: str, now: int) -> Gate | Held:
-    """The gate with `name` let through. One that is through already stays so."""
-    if name in gate.through:
+    """The gate with `name` let through for its next turn: one that is through already stays so, unless that
+    was before the gate closed."""
+    mine = gate.through.get(name)
+    if mine is not None and (not gate.kind or mine.epoch == gate.epoch):
         return gate
+    gate = leave(gate, name)
     if gate.closed(now):
-        return Held(why=f"the account is limited ({gate.kind})", until=gate.until, kind=gate.kind)
+        why = f"the account is limited ({gate.kind})"
+        return Held(about="limit", why=why, until=gate.until, kind=gate.kind)
     if not gate.kind:
         most = _most(gate, now)
         if most is not None and len(gate.through) >= most:
             grows_at = now + GROWTH_MS - (now - gate.opened_at) % GROWTH_MS
-            return Held(why=f"since it was limited the account takes {most} at once", until=grows_at)
+            why = f"since it was limited the account takes {most} at once"
+            return Held(about="ceiling", why=why, until=grows_at)
     else:
         counting = _counting(gate, now)
         if len(counting) >= gate.width:
             ends = [one.since + PATIENCE_MS for one in counting if not one.answered]
-            why = "one request tries whether the account answers again"
+            about, why = "probe", "one request tries whether the account answers again"
             if gate.width > 1:
-                why = f"the account is just open again: {gate.width} at once, then more"
-            return Held(why=why, until=min(ends, default=None))
+                about, why = "ramp", f"the account is just open again: {gate.width} at once, then more"
+            return Held(about=about, why=why, until=min(ends, default=None))
     return _with(gate, through={**gate.through, name: Passage(epoch=gate.epoch, since=now)})
 
 
@@ -121,7 +137,7 @@ def limited(gate: Gate, name: str, *, kind: str, reset_ms: int | None, now: int,
     if gate.kind and (mine is None or mine.epoch < gate.epoch):
         if told_ms is None:
             return gate
-        return _with(gate, until=max(gate.until, now + _jittered(told_ms, _TOLD_JITTER, jitter)), told=True)
+        return _with(gate, until=max(gate.until, now + told_ms), told=True)
     if told_ms is None:
         untold = min(FIRST_WAIT_MS * 2 ** min(gate.tries, 10), LONGEST_WAIT_MS)
         wait_ms = _jittered(untold, _UNTOLD_JITTER, jitter)

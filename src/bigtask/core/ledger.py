@@ -82,6 +82,7 @@ def remarks(record: TaskRecord) -> tuple[str, ...]:
         found.append(f"the answer was {attempt.report.quality}{mended}")
     if attempt.reasked:
         found.append("asked again " + ("once" if attempt.reasked == 1 else f"{attempt.reasked} times"))
+    found += [f"nobody was asked: {what}" for what in attempt.settled]
     evidence = attempt.evidence
     if evidence is not None:
         # A phase has nothing to write; a task was there to change something.

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping
 from typing import Any
 
-from bigtask.core import dependents, tampering
+import msgspec
+
+from bigtask.core import dependents, permissions, tampering
 from bigtask.core import events as e
+from bigtask.core.gate import Held as Gated
 from bigtask.core.hooks import Hook
 from bigtask.core.phases import (
     aggregation,
@@ -23,7 +26,7 @@ from bigtask.core.phases import (
     verification,
 )
 from bigtask.core.retry import delay_ms
-from bigtask.core.run import Grant, Run, TaskRecord
+from bigtask.core.run import Attempt, Grant, Run, TaskRecord
 from bigtask.core.states import ATTEMPT_MOVES, RESTING, AttemptState, WaitingKind
 from bigtask.core.values import (
     AGGREGATION,
@@ -74,12 +77,24 @@ class Reasked(Observation):
     errors: tuple[str, ...]
 
 
+class Kept(Value):
+    """An answer that holds for the repository."""
+
+    answer: str
+    by: str
+
+
 class Asked(Observation):
-    """The agent wants to know whether it may."""
+    """The agent wants to know whether it may do `subject` with `tool`; without a tool it asks something else.
+    `guarded` as in `permissions.scopes`, `kept` what a person has answered for the repository."""
 
     request_id: str
     question: str
     options: tuple[str, ...]
+    tool: str = ""
+    subject: str = ""
+    guarded: bool = False
+    kept: Kept | None = None
 
 
 class Limited(Observation):
@@ -96,18 +111,30 @@ class Held(Observation):
     reason: str
 
 
+def held_up(held: Gated, left_ms: int | None, **who: Any) -> Limited | Held:
+    """What is seen of an attempt that is held back; `left_ms` is how long that takes, where time ends it."""
+    if held.kind:
+        return Limited(**who, kind=held.kind, reset_ms=left_ms)
+    return Held(**who, reason=held.why)
+
+
 class WentOn(Observation):
-    """The limit is over for it."""
+    """What held it up is over."""
 
 
 class Used(Observation):
     """What its session has used so far, in all."""
 
     usage: Usage
+    tools: Mapping[str, int] = {}
 
 
 class Stalled(Observation):
     quiet_ms: int
+
+
+class TimeUp(Observation):
+    limit_ms: int
 
 
 class Ended(Observation):
@@ -205,6 +232,7 @@ class Refused(Observation):
     taken_out: str = ""
 
 
+_HELD_UP = {AttemptState.LIMITED: "limit", AttemptState.STALLED: "stall"}
 _OF_A_MERGE = (Integrated, Conflicted, Refused)
 _ENDS = (Ended, Refused)
 
@@ -231,7 +259,7 @@ def observe(
     if isinstance(seen, Interrupted):
         return _interrupted(run, record, seen, resumable)
     if isinstance(seen, _ENDS):
-        return _ended(run, record, seen, jitter)
+        return _ended(run, record, seen, jitter, resumable)
     return _noticed(run, record, seen)
 
 
@@ -269,10 +297,14 @@ def _late(record: TaskRecord, seen: Observation) -> tuple[e.Happened, ...]:
     )
 
 
-def _ended(run: Run, record: TaskRecord, seen: Ended | Refused, jitter: float) -> tuple[e.Happened, ...]:
+def _ended(
+    run: Run, record: TaskRecord, seen: Ended | Refused, jitter: float, resumable: Container[str]
+) -> tuple[e.Happened, ...]:
     """The session is over, or the work that it reported can't be taken."""
     if isinstance(seen, Reported):
         return reported(run, record, seen, jitter)
+    if isinstance(seen, Crashed) and _can_go_on(record.attempts[seen.attempt - 1], resumable):
+        return _gone_on_with(run, seen)
     who: dict[str, Any] = {"task_id": seen.task_id, "attempt": seen.attempt}
     if isinstance(seen, Unusable):
         return _unusable(run, seen, who)
@@ -314,14 +346,15 @@ def _noticed(run: Run, record: TaskRecord, seen: Observation) -> tuple[e.Happene
             return limits.met(run, **who, kind=seen.kind, reset_ms=seen.reset_ms, others=seen.others)
         case Held():
             return (e.WorkerHeld(**who, reason=seen.reason),)
-        case WentOn() if record.attempts[seen.attempt - 1].state is AttemptState.LIMITED:
-            return (e.WorkerWentOn(**who),)
         case WentOn():
-            return ()
+            after = _HELD_UP.get(record.attempts[seen.attempt - 1].state)
+            return (e.WorkerWentOn(**who, after=after),) if after is not None else ()
         case Used():
-            return (e.WorkerUsed(**who, usage=seen.usage),)
+            return (e.WorkerUsed(**who, usage=seen.usage, tools=seen.tools),)
         case Stalled():
             return (e.WorkerStalled(**who, quiet_ms=seen.quiet_ms),)
+        case TimeUp():
+            return (e.WorkerTimeUp(**who, limit_ms=seen.limit_ms),)
         case Unprepared():
             return preparation.failed(
                 run, **who, subject=seen.subject, reason=seen.reason, output=seen.output
@@ -341,22 +374,40 @@ def _noticed(run: Run, record: TaskRecord, seen: Observation) -> tuple[e.Happene
 
 
 def _asked(run: Run, record: TaskRecord, seen: Asked, who: dict[str, Any]) -> tuple[e.Happened, ...]:
+    scopes = permissions.scopes(seen.tool, seen.subject, guarded=seen.guarded)
+    rule = {"covers": permissions.exactly(seen.tool, seen.subject)} if seen.tool and len(scopes) > 1 else {}
     waiting = Waiting(
         id=f"w{run.asked + 1}",
-        kind=WaitingKind.PERMISSION,
+        kind=WaitingKind.PERMISSION if permissions.DENY in seen.options else WaitingKind.QUESTION,
         question=seen.question,
         options=seen.options,
         request_id=seen.request_id,
+        details={**rule, "scopes": scopes},
         **who,
     )
-    raised = e.WaitingRaised(waiting=waiting)
-    grant = _granted(run, seen)
-    if grant is not None:
-        answered = e.Answered(waiting_id=waiting.id, answer=grant.answer, scope=grant.scope, by=grant.by)
-        return (raised, answered)
+    settled = _settled_before(run, seen, permissions.covered(waiting))
+    raised = e.WaitingRaised(waiting=waiting, settled=settled is not None)
+    if settled is not None:
+        return (raised, msgspec.structs.replace(settled, waiting_id=waiting.id))
     if record.attempts[seen.attempt - 1].state is AttemptState.WAITING:
         return (raised,)
     return (raised, e.WorkerWaiting(**who, waiting_id=waiting.id))
+
+
+def _can_go_on(attempt: Attempt, resumable: Container[str]) -> bool:
+    """Once: a session that ends by itself again and again isn't gone on with for ever."""
+    begun = attempt.session_id is not None and attempt.agent in resumable
+    return begun and attempt.continued < _MOST_CONTINUED
+
+
+_MOST_CONTINUED = 1
+
+
+def _gone_on_with(run: Run, seen: Crashed) -> tuple[e.Happened, ...]:
+    """What it has said and done by now isn't lost, and uses up no retry."""
+    who: dict[str, Any] = {"task_id": seen.task_id, "attempt": seen.attempt}
+    paused = e.WorkerPaused(**who, usage=seen.usage, tools=seen.tools)
+    return (paused,) if run.pausing else (paused, e.WorkerResumed(**who, reason=seen.reason))
 
 
 def _interrupted(
@@ -378,14 +429,51 @@ def continued(record: TaskRecord, resumable: Container[str]) -> e.WorkerResumed 
     return e.WorkerLost(**who, reason="paused, and its agent can't continue a session")
 
 
-def _granted(run: Run, seen: Asked) -> Grant | None:
+def _settled_before(run: Run, seen: Asked, covers: str) -> e.Answered | None:
+    """What rules, and answers that still hold, say to it, the strongest first; None where a person is asked.
+
+    A rule that denies, one that has a person asked each time, what a person has answered in this run, what
+    one has answered for the repository, a rule that allows, and last the mode.
+    """
+    ruled = permissions.decided(run.settings.permissions, seen.tool, seen.subject) if seen.tool else None
+    answer, text = ruled or ("", "")
+    by_rule = e.Answered(waiting_id="", answer=answer, by=permissions.BY_RULE, rule=f"{answer} {text}")
+    if answer == permissions.DENY and answer in seen.options:
+        return by_rule
+    grant = _granted(run, seen, covers)
+    if grant is not None and (answer != permissions.ASK or grant.scope == permissions.ONCE):
+        return _again(grant.answer, grant.scope, grant.by)
+    if answer == permissions.ASK:
+        return None
+    if seen.kept is not None and seen.kept.answer in seen.options and not seen.guarded:
+        return _again(seen.kept.answer, permissions.REPOSITORY, seen.kept.by)
+    if answer == permissions.ALLOW and answer in seen.options:
+        return by_rule
+    if run.settings.permission_mode == "all" and seen.tool and permissions.ALLOW in seen.options:
+        return msgspec.structs.replace(by_rule, answer=permissions.ALLOW, rule="permission mode all")
+    return None
+
+
+def _again(answer: str, scope: str, by: str) -> e.Answered:
+    return e.Answered(waiting_id="", answer=answer, scope=scope, by=by, rule=_HELD[scope])
+
+
+_HELD = {
+    permissions.ONCE: "answered already",
+    permissions.TASK: "answered for the task",
+    permissions.RUN: "answered for the run",
+    permissions.REPOSITORY: "answered for the repository",
+}
+
+
+def _granted(run: Run, seen: Asked, covers: str) -> Grant | None:
     """What a person has answered to this question already, where that still holds: for the run, for the
     task, or once, if the session that asked may have ended before it had the answer."""
-    given = run.grants.get(seen.question, {})
+    given = run.grants.get(covers, {})
     grant = given.get("") or given.get(seen.task_id)
     if grant is None or grant.answer not in seen.options:
         return None
-    return grant if grant.scope != "once" or grant.unheard else None
+    return grant if grant.scope != permissions.ONCE or grant.unheard else None
 
 
 _FALLS: dict[type[Observation], type[e.AttemptEnded]] = {

@@ -42,6 +42,8 @@ class Attempt:
     usage: Usage = field(default_factory=Usage)
     tools: Mapping[str, int] = field(default_factory=dict)
     reasked: int = 0
+    continued: int = 0
+    """How often its session ended by itself and was gone on with."""
     resolves: int | None = None
     """The attempt whose work it brings together with what came first."""
     settling: str = ""
@@ -50,13 +52,19 @@ class Attempt:
     """It ended without an answer that could be used: a person was asked."""
     tampered: tuple[str, ...] = ()
     """What changed in the repository while it worked and isn't a task's to change."""
+    settled: tuple[str, ...] = ()
+    """What was answered to it without a person, other than by allowing it."""
     percent: float | None = None
     action: str = ""
     reason: str = ""
     limit: str = ""
     """While it waits because its account is limited: `rate`, `overloaded` or `usage`."""
     limit_ends_at: int | None = None
-    """When that is over, as far as the provider said; for people, in ms since the epoch."""
+    """When that is over, as far as it is known; for people, in ms since the epoch."""
+    quiet_since: int | None = None
+    """Since when nothing was noticed of it when it stalled last; for people, in ms since the epoch."""
+    time_up: bool = False
+    """Its active time is over: its session was asked to report what is done."""
 
 
 @dataclass(slots=True)
@@ -112,6 +120,8 @@ class Grant:
     attempt: int | None
     unheard: bool = False
     """The session that asked ended: whether it ever had the answer isn't known."""
+    waiting_id: str = ""
+    at: int = 0
 
 
 @dataclass(slots=True)
@@ -158,7 +168,7 @@ class Run:
     waiting: dict[str, Waiting] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
     grants: dict[str, dict[str, Grant]] = field(default_factory=dict)
-    """By question, then by task id; under the empty id for the whole run."""
+    """By what they cover, then by task id; under the empty id for the whole run."""
     tasks: dict[str, TaskRecord] = field(default_factory=dict)
     reserved: dict[str, TaskRecord] = field(default_factory=dict)
     counts: dict[TaskState, int] = field(default_factory=lambda: dict.fromkeys(TaskState, 0))
@@ -182,6 +192,8 @@ class Run:
     cap_usd: float | None = None
     """What a person has raised the cap to; None while it is that of the settings."""
     cap_tokens: int | None = None
+    asks_nobody: bool = False
+    """What it would ask is settled the careful way at once; what can't be waits, and nothing else does."""
     budget_warned: bool = False
     """That little is left under the cap was said."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from bigtask.core import budget, estimate
+import msgspec
+
+from bigtask.core import budget, estimate, unanswered
 from bigtask.core import edits as plan_edits
 from bigtask.core import events as e
 from bigtask.core import plan as plans
 from bigtask.core.moves import move_attempt, rest
+from bigtask.core.permissions import ALLOW, REPOSITORY, RUN, covered
 from bigtask.core.queue import ReadyQueue
 from bigtask.core.run import Grant, Run, TaskRecord
 from bigtask.core.states import (
@@ -94,7 +97,8 @@ def nothing(run: Run, data: e.Happened, at: int) -> None:
 
 def waiting_raised(run: Run, data: e.WaitingRaised, at: int) -> None:
     run.asked += 1
-    run.waiting[data.waiting.id] = data.waiting
+    expires_at = unanswered.expiring(run, data.waiting, at)
+    run.waiting[data.waiting.id] = msgspec.structs.replace(data.waiting, asked_at=at, expires_at=expires_at)
 
 
 def answered(run: Run, data: e.Answered, at: int) -> None:
@@ -105,10 +109,15 @@ def answered(run: Run, data: e.Answered, at: int) -> None:
         run.cap_usd = waiting.details.get("raisedUsd")
         run.cap_tokens = waiting.details.get("raisedTokens")
         run.budget_warned = False
-    if waiting.kind is WaitingKind.PERMISSION:
-        whose = "" if data.scope == "run" else waiting.task_id or ""
-        grant = Grant(data.answer, data.scope, data.by, waiting.attempt)
-        run.grants.setdefault(waiting.question, {})[whose] = grant
+    if waiting.request_id is not None and not (data.rule and data.scope == REPOSITORY):
+        whose = "" if data.scope in (RUN, REPOSITORY) else waiting.task_id or ""
+        grant = Grant(data.answer, data.scope, data.by, waiting.attempt, waiting_id=waiting.id, at=at)
+        run.grants.setdefault(covered(waiting), {})[whose] = grant
+    record = run.record(waiting.task_id) if waiting.task_id is not None else None
+    if data.rule and record is not None and waiting.attempt is not None and data.answer != ALLOW:
+        asking = record.attempts[waiting.attempt - 1]
+        told = f"{data.answer} to {covered(waiting)} ({data.rule})"
+        asking.settled = tuple(dict.fromkeys((*asking.settled, told)))
     if waiting.task_id is None or any(w.task_id == waiting.task_id for w in run.waiting.values()):
         return
     attempt = run.live_attempt(waiting.task_id)
@@ -130,6 +139,11 @@ def paused(run: Run, data: e.Paused, at: int) -> None:
 
 
 def resumed(run: Run, data: e.Resumed, at: int) -> None:
+    if data.asks_nobody is not None:
+        run.asks_nobody = data.asks_nobody
+        for id, waiting in run.waiting.items():
+            expires_at = unanswered.expiring(run, waiting, at)
+            run.waiting[id] = msgspec.structs.replace(waiting, expires_at=expires_at)
     if run.pausing:
         run.overtaken = dict(run.live)
     run.paused, run.pausing, run.pausing_now = False, False, False

@@ -38,14 +38,16 @@ def lacking(seats: Mapping[str, Seat], wanted: Seat, room: Room) -> Held | None:
     """What is in the way of one more, or None. Where nobody has a seat, memory is never in the way: a machine
     that is too small for anything wouldn't ever begin."""
     if room.most is not None and len(seats) >= room.most:
-        return Held(why=f"all {room.most} slots of this machine are taken (machineSlots)")
+        return Held(about="machine", why=f"all {room.most} slots of this machine are taken (machineSlots)")
     same = sum(seat.agent == wanted.agent for seat in seats.values())
     if room.most_of_agent is not None and same >= room.most_of_agent:
-        return Held(why=f"all {room.most_of_agent} slots of {wanted.agent} are taken (agentSlots)")
+        why = f"all {room.most_of_agent} slots of {wanted.agent} are taken (agentSlots)"
+        return Held(about="agent", why=why)
     now = wanted.since
     starting = [s for s in seats.values() if not s.ready and 0 <= now - s.since < START_MS]
     if len(starting) >= max(1, room.cores):
         return Held(
+            about="starts",
             why=f"{len(starting)} others are just starting on {room.cores} cores",
             until=min(seat.since for seat in starting) + START_MS,
         )
@@ -53,6 +55,7 @@ def lacking(seats: Mapping[str, Seat], wanted: Seat, room: Room) -> Held | None:
         free = room.free_mib - SPARE_MIB - sum(seat.memory_mib for seat in starting)
         if free < wanted.memory_mib:
             return Held(
-                why=f"{max(free, 0)} MiB of memory are free, and a session takes {wanted.memory_mib} MiB"
+                about="memory",
+                why=f"{max(free, 0)} MiB of memory are free, and a session takes {wanted.memory_mib} MiB",
             )
     return None

@@ -88,6 +88,15 @@ class PhaseSettings(Value):
     timeout_ms: int = 600_000
 
 
+class Permissions(Value):
+    """Rules of `core.permissions` about what agents may do without a question. `deny` stands above `ask`, and
+    that above `allow`."""
+
+    allow: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
 class Settings(Value):
     """What governs a run: the template's config with the run's own options on top."""
 
@@ -106,6 +115,10 @@ class Settings(Value):
     retry_delay_ms: int = 1_000
     """The first retry's delay before jitter; each further one doubles it."""
     spawn_delay_ms: int = 500
+    stall_after_ms: int = 180_000
+    """After how long without a sign of life a session is nudged, and after as long again its attempt ends."""
+    poll_interval_ms: int = 2_000
+    """How often an agent that can't push is asked for news."""
     model: str | None = None
     effort: str | None = None
     isolation: str = "worktree"
@@ -125,6 +138,8 @@ class Settings(Value):
     include_changes: bool | None = None
     """Take uncommitted changes along; None asks when there are some."""
     custom_instructions: str = ""
+    agent_for: Mapping[str, str] = {}
+    """Who does a phase instead of `agent`. A task of the plan that names its agent gets that one."""
     phases: Mapping[str, PhaseSettings] = {}
     min_tasks: int = 1
     max_tasks: int = 50
@@ -148,10 +163,21 @@ class Settings(Value):
     loads only what is approved already."""
     hook_files: Mapping[str, str] = {}
     """SHA-256 of the project's files that hooks name, by that name, as they were when the run was made."""
+    permissions: Permissions = Permissions()
+    unanswered: Mapping[str, str] = {}
+    """By kind of waiting item what is answered where nobody does, as `deny after 30m`; what isn't there
+    waits."""
+    ci: bool = False
+    """It was begun with `--ci`: see `Run.asks_nobody`."""
+    depth: int = 0
+    """How many runs are above this one: it was made by an agent of the last of them."""
 
     @property
     def slots(self) -> int:
         return self.max_workers if self.parallel_execution else 1
+
+    def agent_of(self, phase: Phase) -> str:
+        return self.agent_for.get(phase, self.agent)
 
     def phase(self, phase: Phase) -> PhaseSettings:
         found = self.phases.get(phase)
@@ -262,6 +288,8 @@ class Waiting(Value):
     """The agent's own id of a permission question."""
     details: Mapping[str, Any] = {}
     expires_at: int | None = None
+    """When it is settled without a person, in milliseconds since the epoch."""
+    asked_at: int | None = None
     """Milliseconds since the epoch."""
 
 

@@ -9,7 +9,7 @@ from bigtask.core import ledger
 from bigtask.core.answers import Answers, answers
 from bigtask.core.events import iso
 from bigtask.core.run import Attempt, HookRecord, Run, TaskRecord
-from bigtask.core.states import Outcome, Phase, Status, TaskState
+from bigtask.core.states import AttemptState, Outcome, Phase, Status, TaskState
 from bigtask.core.status import ALLOWED, status
 from bigtask.core.values import CheckResult, Estimate, Evidence, Plan, Task, Usage, Value, Waiting
 
@@ -70,6 +70,14 @@ class AttemptView(Value, omit_defaults=False):
     percent: float | None
     action: str
     reason: str
+    limit: str
+    """What its account is limited by while it waits for that: `rate`, `overloaded` or `usage`; else empty."""
+    limit_ends_at: str | None
+    """When that is over, as far as it is known."""
+    quiet_since: str | None
+    """Since when there was no sign of life, while it has stalled."""
+    time_up: bool
+    """Its active time is over: it was asked to report what is done."""
     reasked: int
     unusable: bool
     quality: str
@@ -145,6 +153,7 @@ def _hook(hook: HookRecord) -> HookView:
 
 def _attempt(attempt: Attempt) -> AttemptView:
     report = attempt.report
+    limited = attempt.state is AttemptState.LIMITED
     return AttemptView(
         number=attempt.number,
         state=attempt.state.value,
@@ -152,10 +161,14 @@ def _attempt(attempt: Attempt) -> AttemptView:
         session_id=attempt.session_id,
         branch=attempt.branch,
         started_at=iso(attempt.started_at),
-        ended_at=None if attempt.ended_at is None else iso(attempt.ended_at),
+        ended_at=_time(attempt.ended_at),
         percent=attempt.percent,
         action=attempt.action,
         reason=attempt.reason,
+        limit=attempt.limit if limited else "",
+        limit_ends_at=_time(attempt.limit_ends_at) if limited else None,
+        quiet_since=_time(attempt.quiet_since) if attempt.state is AttemptState.STALLED else None,
+        time_up=attempt.time_up,
         reasked=attempt.reasked,
         unusable=attempt.unusable,
         quality=report.quality if report is not None else "",
@@ -167,3 +180,7 @@ def _attempt(attempt: Attempt) -> AttemptView:
         evidence=attempt.evidence,
         checks=attempt.checks,
     )
+
+
+def _time(at_ms: int | None) -> str | None:
+    return None if at_ms is None else iso(at_ms)

@@ -262,6 +262,7 @@ def worker_paused(run: Run, data: e.WorkerPaused, at: int) -> None:
 def worker_resumed(run: Run, data: e.WorkerResumed, at: int) -> None:
     _, attempt = find(run, data.task_id, data.attempt)
     move_attempt(run, data.task_id, attempt, AttemptState.SPAWNING, at)
+    attempt.continued += bool(data.reason)
 
 
 def limited(run: Run, data: e.WorkerLimited, at: int) -> None:
@@ -273,18 +274,31 @@ def limited(run: Run, data: e.WorkerLimited, at: int) -> None:
 
 def held(run: Run, data: e.WorkerHeld, at: int) -> None:
     _, attempt = find(run, data.task_id, data.attempt)
-    attempt.action = data.reason
+    if attempt.state is AttemptState.SPAWNING:
+        attempt.action = data.reason
 
 
 def went_on(run: Run, data: e.WorkerWentOn, at: int) -> None:
     _, attempt = find(run, data.task_id, data.attempt)
     move_attempt(run, data.task_id, attempt, AttemptState.RUNNING, at)
-    limits.settle(run, data.task_id, data.attempt)
+    if data.after == "limit":
+        limits.settle(run, data.task_id, data.attempt)
+
+
+def stalled(run: Run, data: e.WorkerStalled, at: int) -> None:
+    _, attempt = find(run, data.task_id, data.attempt)
+    move_attempt(run, data.task_id, attempt, AttemptState.STALLED, at)
+    attempt.quiet_since = at - data.quiet_ms
+
+
+def time_up(run: Run, data: e.WorkerTimeUp, at: int) -> None:
+    _, attempt = find(run, data.task_id, data.attempt)
+    attempt.time_up = True
 
 
 def used(run: Run, data: e.WorkerUsed, at: int) -> None:
     _, attempt = find(run, data.task_id, data.attempt)
-    _account(run, attempt, data.usage, {})
+    _account(run, attempt, data.usage, data.tools)
 
 
 def now(state: AttemptState) -> Callable[[Run, Any, int], None]:

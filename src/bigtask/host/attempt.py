@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -31,12 +32,16 @@ from bigtask.agents.protocol import (
     UsageReported,
 )
 from bigtask.core import observations as o
+from bigtask.core.gate import Held
 from bigtask.core.values import Report, Usage
 from bigtask.errors import BigtaskError
+from bigtask.host.attempt_clock import Due
 from bigtask.host.briefing import Briefing
+from bigtask.host.controls import Controls
 from bigtask.host.governor import Permit
+from bigtask.host.overseer import Overseer
 from bigtask.host.transcript import Transcript
-from bigtask.protocol.asking import ask_again, go_on, with_nonce
+from bigtask.protocol.asking import ask_again, go_on, nudge, time_is_up, with_nonce
 from bigtask.protocol.belief import Accepted, AskAgain, NeedsReview
 from bigtask.protocol.response import Response
 from bigtask.protocol.turn import TurnReading
@@ -47,73 +52,12 @@ _LAST_WORDS = 4_000
 _USAGE_EVERY_S = 1.0
 
 
-class ActiveTime:
-    """The clock of an attempt: it stands still while the attempt waits for a person."""
-
-    def __init__(self, limit_s: float) -> None:
-        self._left_s = limit_s
-        self._deadline: asyncio.Timeout | None = None
-
-    def bound(self) -> asyncio.Timeout:
-        """The context in which the clock runs; it raises TimeoutError at the end."""
-        self._deadline = asyncio.timeout(self._left_s)
-        return self._deadline
-
-    def stand_still(self) -> None:
-        when = self._deadline.when() if self._deadline is not None else None
-        if self._deadline is not None and when is not None:
-            self._left_s = when - asyncio.get_running_loop().time()
-            self._deadline.reschedule(None)
-
-    def go_on(self) -> None:
-        if self._deadline is not None and self._deadline.when() is None:
-            self._deadline.reschedule(asyncio.get_running_loop().time() + self._left_s)
-
-
-class Controls:
-    """How the rest of the program reaches an attempt that is under way."""
-
-    def __init__(self, timeout_s: float) -> None:
-        self.time = ActiveTime(timeout_s)
-        self.session: Session | None = None
-        self._interruption = asyncio.Event()
-
-    @property
-    def interrupted(self) -> bool:
-        return self._interruption.is_set()
-
-    async def wait_out(self, waiting: Coroutine[Any, Any, None]) -> None:
-        """For what isn't the attempt's own time; an interruption ends it. Raises what `waiting` raises."""
-        self.time.stand_still()
-        work = asyncio.ensure_future(waiting)
-        interruption = asyncio.ensure_future(self._interruption.wait())
-        try:
-            await asyncio.wait((work, interruption), return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                work.result()
-        finally:
-            work.cancel()
-            interruption.cancel()
-            await asyncio.wait((work, interruption))
-            self.time.go_on()
-
-    async def interrupt(self) -> None:
-        self._interruption.set()
-        if self.session is not None:
-            await self.session.interrupt()
-
-    async def answer(self, request_id: str, answer: str) -> None:
-        if self.session is not None:
-            self.time.go_on()
-            await self.session.answer(request_id, answer)
-
-    async def say(self, text: str) -> None:
-        if self.session is not None:
-            await self.session.send(text)
-
-
 class _Cut(msgspec.Struct, frozen=True):
     """The turn ended at a limit."""
+
+
+class _Broken(msgspec.Struct, frozen=True):
+    """We have ended the turn, and the session goes on in another one."""
 
 
 class _Heard(msgspec.Struct):
@@ -142,10 +86,13 @@ class AttemptRun:
         notice: Callable[[o.Observation], None],
         *,
         permit: Permit,
+        stall_after_s: float,
         reasked: int = 0,
+        time_up: bool = False,
+        tools: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """`permit` has begun; whoever gave it ends it. `reasked`: how often an earlier session of the
-        attempt, which this one continues, was asked again."""
+        attempt, which this one continues, was asked again; `time_up`: that it is only to report."""
         self._permit = permit
         self._reasked = reasked
         self._briefing = briefing
@@ -158,53 +105,104 @@ class AttemptRun:
         self._heard = _Heard(
             usage=Usage(
                 input_tokens=used.input_tokens, output_tokens=used.output_tokens, cost_usd=used.cost_usd
-            )
+            ),
+            tools=dict(tools),
         )
         self._heard.told = self._heard.usage
         self._who: dict[str, Any] = {"task_id": briefing.task_id, "attempt": briefing.attempt}
         self._last_progress = float("-inf")
         self._usage_at = float("-inf")
         self._usage_due: asyncio.TimerHandle | None = None
+        self._session_id = opening.resume
+        self._stall_after_s = stall_after_s
+        self._overseer = Overseer(
+            controls,
+            agent.traits,
+            notice,
+            self._who,
+            limit_s=briefing.timeout_ms / 1000,
+            stall_after_s=stall_after_s,
+            time_up=time_up,
+        )
 
     async def carry_out(self, *, branch: str | None, places: Mapping[str, str]) -> o.Ended:
         """The attempt's end. Cancelling it ends the session and everything that it started. `branch` and
         `places` are told when it is open."""
+        opening = self._opening
         try:
-            async with self._controls.time.bound(), self._agent.session(self._opening) as session:
-                self._controls.session = session
-                self._notice(o.Opened(**self._who, session_id=session.id, branch=branch, places=places))
-                return await self._converse(session)
-        except TimeoutError:
-            limit = self._briefing.timeout_ms / 1000
-            return o.TimedOut(
-                **self._who, **self._heard.ended(), reason=f"no result within {limit:g} s of active time"
-            )
+            async with self._overseer.at_work():
+                while (ended := await self._in_session(opening, branch, places)) is None:
+                    if self._controls.interrupted:
+                        return o.Interrupted(**self._who, **self._heard.ended())
+                    opening = self._continued(opening)
+                return ended
         except SessionLost as error:
             return o.Crashed(**self._who, **self._heard.ended(), reason=str(error))
         except BigtaskError as error:
             return o.Failed(**self._who, **self._heard.ended(), reason=str(error))
         finally:
-            self._controls.session = None
             if self._usage_due is not None:
                 self._usage_due.cancel()
+
+    async def _in_session(
+        self, opening: Opening, branch: str | None, places: Mapping[str, str]
+    ) -> o.Ended | None:
+        """None where the session's processes were ended and it is to be continued by others."""
+        try:
+            async with self._overseer.bound(), self._agent.session(opening) as session:
+                self._controls.session = session
+                self._notice(o.Opened(**self._who, session_id=session.id, branch=branch, places=places))
+                return await self._converse(session)
+        except TimeoutError:
+            if self._overseer.continues:
+                return None
+            if not self._overseer.overdue:
+                raise
+            return o.TimedOut(**self._who, **self._heard.ended(), reason=self._overseer.overdue)
+        finally:
+            self._controls.session = None
+
+    def _continued(self, opening: Opening) -> Opening:
+        """The same session again, with what it has used and may still spend."""
+        usage = self._heard.usage
+        before = opening.used.cost_usd if opening.used is not None else 0.0
+        left = opening.budget_usd
+        return msgspec.structs.replace(
+            opening,
+            resume=self._session_id,
+            used=UsageReported(
+                input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=usage.cost_usd
+            ),
+            budget_usd=None if left is None else max(0.0, left - (usage.cost_usd - before)),
+        )
 
     async def _converse(self, session: Session) -> o.Ended:
         """The same session is asked again with exactly what was wrong; then it is a person's turn."""
         briefing = self._briefing
-        text = briefing.text
+        form = briefing.block, briefing.start_delimiter, briefing.end_delimiter
+        self._session_id = session.id
+        text = time_is_up(*form) if self._overseer.time_up else briefing.text
         while not self._controls.interrupted:
+            if not self._permit.passes():
+                await self._controls.wait_out(self._wait_for_account())
+                continue
             answer = await self._turn(session, text)
+            due = self._overseer.take_due()
             if isinstance(answer, _Cut):
                 await self._controls.wait_out(self._wait_for_account())
-                text = go_on(briefing.block, briefing.start_delimiter, briefing.end_delimiter)
-                continue
-            if not isinstance(answer, tuple):
+                text = time_is_up(*form) if self._overseer.time_up else go_on(*form)
+            elif not isinstance(answer, _Broken | tuple):
                 return answer
-            if self._reasked >= MOST_REASKS:
+            elif due is Due.TIME:
+                text = time_is_up(*form)
+            elif isinstance(answer, _Broken):
+                text = nudge(self._stall_after_s, *form)
+            elif self._reasked >= MOST_REASKS:
                 return self._unusable(answer)
-            self._reasked += 1
-            self._notice(o.Reasked(**self._who, number=self._reasked, errors=answer))
-            text = ask_again(answer, briefing.block, briefing.start_delimiter, briefing.end_delimiter)
+            else:
+                self._reasked += 1
+                self._notice(o.Reasked(**self._who, number=self._reasked, errors=answer))
+                text = ask_again(answer, *form)
         return o.Interrupted(**self._who, **self._heard.ended())
 
     def _answers(self, event: SessionEvent) -> bool:
@@ -214,15 +212,18 @@ class AttemptRun:
         return isinstance(event, Text | ToolCall | Reported)
 
     async def _wait_for_account(self) -> None:
-        await self._permit.enter(lambda held: None)
+        await self._permit.enter(self._tell_held)
         self._notice(o.WentOn(**self._who))
+
+    def _tell_held(self, held: Held) -> None:
+        self._notice(o.held_up(held, self._permit.left_ms(held), **self._who))
 
     def _unusable(self, errors: tuple[str, ...]) -> o.Unusable:
         # Before it is cut: half of a secret looks like nothing.
         said = self._transcript.cleaned(self._heard.last_words)[-_LAST_WORDS:]
         return o.Unusable(**self._who, **self._heard.ended(), errors=errors, answer=said)
 
-    async def _turn(self, session: Session, text: str) -> o.Ended | _Cut | tuple[str, ...]:
+    async def _turn(self, session: Session, text: str) -> o.Ended | _Cut | _Broken | tuple[str, ...]:
         """The attempt's end, what was wrong with the answer, or that there was no time for one."""
         nonce = os.urandom(8).hex()
         briefing = self._briefing
@@ -245,9 +246,16 @@ class AttemptRun:
             schema=briefing.schema,
         )
         self._heard.last_words, self._heard.refused = "", False
+        with self._overseer.turn():
+            end = await self._listen(session, prompt, reading)
+        return self._judge(reading, end)
+
+    async def _listen(self, session: Session, prompt: Prompt, reading: TurnReading) -> TurnEnded:
         end = TurnEnded()
         async for event in session.turn(prompt):
-            if self._answers(event):
+            answers = self._answers(event)
+            self._overseer.hear(event, answers=answers)
+            if answers:
                 self._permit.answered()
             match event:
                 case Text():
@@ -265,13 +273,14 @@ class AttemptRun:
                     self._write("tool", f"{event.name} {event.path or event.detail}")
                 case PermissionAsked():
                     self._write("question", event.question)
-                    self._controls.time.stand_still()
                     self._notice(
                         o.Asked(
                             **self._who,
                             request_id=event.request_id,
                             question=event.question,
                             options=tuple(event.options),
+                            tool=event.tool,
+                            subject=event.subject,
                         )
                     )
                 case UsageReported():
@@ -283,21 +292,24 @@ class AttemptRun:
                     self._tell_usage()
                 case Limited():
                     self._heard.refused = True
-                    self._permit.limited(event.kind, event.reset_s)
-                    reset_ms = None if event.reset_s is None else int(event.reset_s * 1000)
-                    self._notice(o.Limited(**self._who, kind=event.kind, reset_ms=reset_ms))
+                    self._limited(event.kind, event.reset_s)
                 case TurnEnded():
                     end = event
-        return self._judge(reading, end)
+        return end
 
-    def _judge(self, reading: TurnReading, end: TurnEnded) -> o.Ended | _Cut | tuple[str, ...]:
+    def _limited(self, kind: str, reset_s: float | None) -> None:
+        reset_ms = self._permit.limited(kind, reset_s)
+        self._notice(o.Limited(**self._who, kind=kind, reset_ms=reset_ms))
+
+    def _judge(self, reading: TurnReading, end: TurnEnded) -> o.Ended | _Cut | _Broken | tuple[str, ...]:
         used = self._heard.ended()
         if end.reason == "limited":
             if not self._heard.refused:
-                self._permit.limited("rate", None)
-                self._notice(o.Limited(**self._who, kind="rate"))
+                self._limited("rate", None)
             return _Cut()
         if end.reason == "interrupted":
+            if self._overseer.due is not None and not self._controls.interrupted:
+                return _Broken()
             return o.Interrupted(**self._who, **used)
         if end.reason == "error":
             return o.Failed(**self._who, **used, reason=end.detail or "the agent reported an error")
@@ -351,7 +363,7 @@ class AttemptRun:
         self._usage_at = asyncio.get_running_loop().time()
         if self._heard.usage != self._heard.told:
             self._heard.told = self._heard.usage
-            self._notice(o.Used(**self._who, usage=self._heard.usage))
+            self._notice(o.Used(**self._who, **self._heard.ended()))
 
     def _write(self, who: str, text: str) -> None:
         self._transcript.write(who, text)

@@ -25,7 +25,7 @@ _POLL_S = 0.5
 """How soon it is seen that another process has let go of something."""
 
 Told = Callable[[Held], Any]
-"""Takes what holds a session back, once for each new reason."""
+"""Takes what holds a session back, once for each reason, and again where a limit ends at another time."""
 
 
 def unbounded(agent: str) -> Room:
@@ -84,12 +84,14 @@ class Governor:
     def room_for(self, agent: str) -> Room:
         return self._room(agent)
 
-    async def until(self, tried: Callable[[], Held | None], told: Told, who: str, *, others: bool) -> None:
-        """Returns once `tried` finds nothing in the way."""
-        said = ""
+    async def until(
+        self, tried: Callable[[], Held | None], told: Told, who: str, *, others: bool, known: Held | None
+    ) -> None:
+        """Returns once `tried` finds nothing in the way. `known` has been told already."""
+        said = [] if known is None else [known]
         while (held := tried()) is not None:
-            if held.why != said:
-                said = held.why
+            if held.new_after(said):
+                said.append(held)
                 self._words.info("%s waits: %s", who, held.why)
                 told(held)
             due_s = None if held.until is None else max(held.until - self._clock(), 0) / 1000 + 0.001
@@ -124,6 +126,7 @@ class Permit:
         self._memory_mib = memory_mib
         self._through = False
         self._answered = False
+        self._known: Held | None = None
 
     async def begin(self, told: Told) -> None:
         """A seat, and then the way to the account. Sessions that take nothing of the machine need no seat."""
@@ -131,10 +134,17 @@ class Permit:
             await self._wait(self._sit, told)
         await self.enter(told)
 
+    def passes(self) -> bool:
+        """Whether the next turn may begin at once."""
+        return self._enter() is None
+
     async def enter(self, told: Told) -> None:
-        """Before each turn; at once for one that was let through and not refused since."""
-        if not self._through:
-            await self._wait(self._enter, told)
+        """Before a turn that may not begin at once."""
+        await self._wait(self._enter, told)
+
+    def left_ms(self, held: Held) -> int | None:
+        """Until time alone changes that."""
+        return None if held.until is None else max(held.until - self._governor.now(), 0)
 
     def answered(self) -> None:
         """The account has answered: whoever waits for that may follow."""
@@ -147,7 +157,9 @@ class Permit:
             self._put(shared, gates.answered(self._gate(shared), self._name, now), now)
         self._governor.tell_change()
 
-    def limited(self, kind: str, reset_s: float | None) -> None:
+    def limited(self, kind: str, reset_s: float | None) -> int:
+        """The account has refused it. For how many milliseconds it is closed now: `reset_s`, where somebody
+        told that, and a little more, so that not all come at once."""
         self._through = self._answered = False
         now = self._governor.now()
         with self._keeper.changing(now) as shared:
@@ -161,7 +173,9 @@ class Permit:
             )
             self._started(shared)
             self._put(shared, gate, now)
+        self._known = Held(about="limit", why="", until=gate.until, kind=kind)
         self._governor.tell_change()
+        return max(gate.until - now, 0)
 
     def end(self) -> None:
         now = self._governor.now()
@@ -174,7 +188,8 @@ class Permit:
         self._governor.tell_change()
 
     async def _wait(self, tried: Callable[[], Held | None], told: Told) -> None:
-        await self._governor.until(tried, told, self._who, others=self._keeper.others)
+        known, self._known = self._known, None
+        await self._governor.until(tried, told, self._who, others=self._keeper.others, known=known)
 
     def _sit(self) -> Held | None:
         now = self._governor.now()
@@ -192,8 +207,10 @@ class Permit:
             found = gates.enter(self._gate(shared), self._name, now)
             if isinstance(found, Held):
                 return found
-            self._put(shared, found, now)
-        self._through, self._answered = True, False
+            mine = found.through[self._name]
+            if shared.gates.get(self._account) is not found:
+                self._put(shared, found, now)
+        self._through, self._answered = True, mine.answered
         return None
 
     def _started(self, shared: Shared) -> None:

@@ -18,6 +18,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bigtask.core.liveness import Activity
+from bigtask.process import activity
 from bigtask.process.child import Child, start
 from bigtask.process.child import ProgramNotFound as ProgramNotFound
 from bigtask.process.containment import Containment as Containment
@@ -181,6 +183,13 @@ class Process:
     def identity(self) -> Identity | None:
         """To be kept: `reconcile` ends what is left of it. None where it has no keeper."""
         return self._child.identity
+
+    def activity(self) -> Activity:
+        """What it and all that it has started have done by now."""
+        group = self.identity.cgroup if self.identity else ""
+        seen = (activity.of_group(group) if group else None) or activity.of_tree(self._child.root)
+        cpu_s, pids = seen or (None, frozenset())
+        return Activity(cpu_s=cpu_s, pids=pids, printed=self._child.printed)
 
     @property
     def cut_lines(self) -> int:

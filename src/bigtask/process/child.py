@@ -44,6 +44,8 @@ class Child(asyncio.SubprocessProtocol):
         # A number that isn't known yet must not be signalled: 0 would be our own group.
         self._group_gone = True
         self.pid = 0
+        self.printed = 0
+        """Bytes that were read of all its outputs."""
         self.identity: Identity | None = None
         self.exited = asyncio.Event()
         self.drained = asyncio.Event()
@@ -57,6 +59,11 @@ class Child(asyncio.SubprocessProtocol):
         code = self._transport.get_returncode() if self._transport else None
         return -int(signal.SIGKILL) if code is None else code
 
+    @property
+    def root(self) -> int:
+        """The number of the process at the top of the tree: the program's, or its keeper's."""
+        return self._transport.get_pid() if self._transport else 0
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.SubprocessTransport)
         self._transport = transport
@@ -69,6 +76,7 @@ class Child(asyncio.SubprocessProtocol):
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd not in self._open:
             return
+        self.printed += len(data)
         if fd in self._left:
             data = data[: self._left[fd]]
             self._left[fd] -= len(data)

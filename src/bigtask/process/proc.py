@@ -28,13 +28,15 @@ def owner_of(tag: str) -> str:
 
 
 class Seen:
-    """`started` is in clock ticks since the boot: two processes may have the same."""
+    """`started` is in clock ticks since the boot: two processes may have the same. `ticks` are those of
+    processor time that it has used, and its children that have ended and that it has waited for."""
 
-    def __init__(self, *, pid: int, parent: int, state: str, started: int) -> None:
+    def __init__(self, *, pid: int, parent: int, state: str, started: int, ticks: int) -> None:
         self.pid = pid
         self.parent = parent
         self.state = state
         self.started = started
+        self.ticks = ticks
 
 
 def seen(pid: int) -> Seen | None:
@@ -44,7 +46,13 @@ def seen(pid: int) -> Seen | None:
         return None
     # The name stands in brackets and may hold brackets and blanks itself.
     fields = stat.rpartition(b")")[2].split()
-    return Seen(pid=pid, parent=int(fields[1]), state=fields[0].decode(), started=int(fields[19]))
+    return Seen(
+        pid=pid,
+        parent=int(fields[1]),
+        state=fields[0].decode(),
+        started=int(fields[19]),
+        ticks=sum(int(field) for field in fields[11:15]),
+    )
 
 
 def tag(pid: int) -> str:

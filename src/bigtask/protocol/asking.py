@@ -51,3 +51,34 @@ def go_on(phase: str, start_delimiter: str, end_delimiter: str) -> str:
         "did before still counts.\n\n"
         f"{response_format(phase, start_delimiter, end_delimiter)}"
     )
+
+
+def time_is_up(phase: str, start_delimiter: str, end_delimiter: str) -> str:
+    """A prompt for a session that has no active time left and may still say what it has. As `ask_again` it
+    takes a fresh nonce and raises."""
+    partial = ""
+    if phase == "completion":
+        partial = (
+            " The status is success only if all of the task is done, and partial if what there is can be "
+            "used as it is."
+        )
+    return (
+        "Your time is up, and your turn was ended for it. Begin nothing new. Answer now with what you have: "
+        f"say what is done and what isn't.{partial}\n\n"
+        f"{response_format(phase, start_delimiter, end_delimiter)}"
+    )
+
+
+def nudge(quiet_s: float, phase: str, start_delimiter: str, end_delimiter: str) -> str:
+    """A prompt for a session whose turn was ended because nothing was noticed of it for `quiet_s`. As
+    `ask_again` it takes a fresh nonce and raises."""
+    return (
+        f"{nudge_words(quiet_s)} Your turn was ended for it, and with it whatever hung. Go on where you "
+        "stopped, in another way where it hung: what you did before still counts.\n\n"
+        f"{response_format(phase, start_delimiter, end_delimiter)}"
+    )
+
+
+def nudge_words(quiet_s: float) -> str:
+    """The same in the middle of a turn."""
+    return f"For {quiet_s:.0f} seconds nothing was heard of you, and no process of yours did anything."

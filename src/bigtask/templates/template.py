@@ -33,6 +33,7 @@ class Config(_Part, frozen=True, kw_only=True):
 
     max_workers: Annotated[int, Meta(ge=1, le=64)] = 5
     worker_timeout_ms: Milliseconds = field(default=300_000, name="workerTimeout")
+    stall_after_ms: Annotated[int, Meta(ge=1_000, le=86_400_000)] = field(default=180_000, name="stallAfter")
     auto_spawn: bool = False
     parallel_execution: bool = True
     retry_on_error: bool = True

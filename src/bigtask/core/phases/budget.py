@@ -19,7 +19,8 @@ from bigtask.core.budget import (
     outstanding,
     price,
     reservation,
-    spent,
+    unpriced,
+    used,
 )
 from bigtask.core.events import (
     BudgetWarning,
@@ -38,19 +39,21 @@ from bigtask.core.states import NOT_BEGUN, Outcome, WaitingKind
 from bigtask.core.values import Waiting
 
 WARN_AT = 0.8
+_ASSUMED = " (at an assumed price)"
+_CENT = 0.005
 _SPARE = 1.25
 
 
 def notice(run: Run) -> tuple[Happened, ...]:
     """What has to be said of what was used so far."""
-    cap, used = cap_of(run), spent(run.used)
+    cap, taken = cap_of(run), used(run)
     if not cap.bounds or lifted(run):
         return ()
-    if cap.reached(used) and run.live and not asks(run):
-        said = f"The run has used {_of_cap(used, cap)}, and its attempts under way rest"
+    if cap.reached(taken) and run.live and not asks(run):
+        said = f"The run has used {_of_cap(run)}, and its attempts under way rest"
         return (Pausing(by=SUBJECT), _asked(run, said, (RAISE, FINISH, STOP)))
-    if cap.reached(used, WARN_AT) and not run.budget_warned:
-        return (BudgetWarning(used=run.used, said=_of_cap(used, cap)),)
+    if cap.reached(taken, WARN_AT) and not run.budget_warned:
+        return (BudgetWarning(used=run.used, said=_of_cap(run)),)
     return ()
 
 
@@ -66,12 +69,12 @@ def allow(run: Run, events: tuple[Happened, ...]) -> tuple[Happened, ...]:
         return events
     if run.live or asks(run):
         return ()
-    cap, used, needs = cap_of(run), spent(run.used), reservation(run, start.task_id)
-    if cap.reached(used):
-        said = f"The run has used {_of_cap(used, cap)}"
+    cap, needs = cap_of(run), reservation(run, start.task_id)
+    if cap.reached(used(run)):
+        said = f"The run has used {_of_cap(run)}"
     else:
-        known = "" if price(run) is not None else ", at a price that is only assumed"
-        said = f"{start.task_id} may take {_amount(needs, cap)}{known}, and {_of_cap(used, cap)} are used"
+        known = "" if price(run) is not None else _ASSUMED
+        said = f"{start.task_id} may take {_amount(needs, cap)}{known}, and {_of_cap(run)} are used"
     return (_asked(run, said, (RAISE, STOP), needs),)
 
 
@@ -99,7 +102,7 @@ def _asked(run: Run, said: str, options: tuple[str, ...], needs: Amount | None =
 def _raised(run: Run, needs: Amount) -> Cap:
     """By what was set at first, and so far that what is wanted now fits."""
     now, first = cap_of(run), run.settings
-    taken = spent(run.used) + outstanding(run) + needs
+    taken = used(run) + outstanding(run) + needs
     cost = None
     if now.cost_usd is not None and first.max_budget_usd is not None:
         cost = round(max(now.cost_usd + first.max_budget_usd, taken.cost_usd * _SPARE), 2)
@@ -112,19 +115,21 @@ def _raised(run: Run, needs: Amount) -> Cap:
 def _end(run: Run) -> tuple[Happened, ...]:
     """Those under way were let finish: what there is by now is the result."""
     left = [record.task.id for record in run.tasks.values() if record.state in NOT_BEGUN]
-    reason = f"ended at its cap: {_of_cap(spent(run.used), cap_of(run))} are used"
+    reason = f"ended at its cap: {_of_cap(run)} are used"
     skipped = tuple(WorkerSkipped(task_id=id, reason="the run ended at its cap") for id in left)
     if anything_merged(run):
         return (*skipped, Completed(outcome=Outcome.INCOMPLETE, reason=reason))
     return (*skipped, Errored(reason=reason))
 
 
-def _of_cap(used: Amount, cap: Cap) -> str:
+def _of_cap(run: Run) -> str:
+    cap, taken = cap_of(run), used(run)
     parts = []
     if cap.cost_usd is not None:
-        parts.append(f"${used.cost_usd:.2f} of ${cap.cost_usd:.2f}")
+        assumed = _ASSUMED if unpriced(run) and taken.cost_usd >= _CENT else ""
+        parts.append(f"${taken.cost_usd:.2f} of ${cap.cost_usd:.2f}{assumed}")
     if cap.tokens is not None:
-        parts.append(f"{used.tokens:,} of {cap.tokens:,} tokens")
+        parts.append(f"{taken.tokens:,} of {cap.tokens:,} tokens")
     return " and ".join(parts)
 
 

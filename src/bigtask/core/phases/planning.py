@@ -43,7 +43,7 @@ def confirm(run: Run, now: int) -> tuple[Happened, ...] | None:
     assert run.plan is not None
     settings = run.settings
     if settings.yes:
-        return (Confirmed(revision=run.plan.revision, by="--yes"),)
+        return (Confirmed(revision=run.plan.revision, by="--ci" if settings.ci else "--yes"),)
     if settings.auto_spawn and not settings.costs_money:
         return (Confirmed(revision=run.plan.revision, by="autoSpawn"),)
     if any(waiting.kind is WaitingKind.PLAN for waiting in run.waiting.values()):

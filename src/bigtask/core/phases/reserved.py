@@ -5,7 +5,7 @@ from __future__ import annotations
 from bigtask.core.events import Errored, Happened, PhaseChanged, WorkerSpawned
 from bigtask.core.phases.limits import chosen
 from bigtask.core.run import Run
-from bigtask.core.states import FELL, TaskState
+from bigtask.core.states import FELL, Phase, TaskState
 from bigtask.core.values import RESERVED
 
 
@@ -18,7 +18,8 @@ def session_name(run_id: str, task_id: str, number: int) -> str:
 def spawned(run: Run, task_id: str) -> WorkerSpawned:
     record = run.record(task_id)
     number = len(record.attempts) + 1 if record else 1
-    agent = record.task.agent if record and record.task.agent else run.settings.agent
+    phase = RESERVED.get(task_id, Phase.WORKER_EXECUTION)
+    agent = record.task.agent if record and record.task.agent else run.settings.agent_of(phase)
     agent = chosen(run.answers, agent)
     return WorkerSpawned(
         task_id=task_id, attempt=number, agent=agent, session_name=session_name(run.id, task_id, number)

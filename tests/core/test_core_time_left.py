@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from bigtask.cli.time_left import Stopwatch, minutes_left
 from bigtask.core import commands as c
 from bigtask.core import events as e
 from bigtask.core import observations as o
+from bigtask.core.time_left import Stopwatch, minutes_left
 from core.world import World, started, task
 
 MINUTE = 60_000
