@@ -29,6 +29,8 @@ from bigtask.host.mounts import NETWORK_FILE_SYSTEMS, file_system_of
 from bigtask.host.trust import Standing as Rules
 from bigtask.host.trust import State, standing
 from bigtask.process import ProgramNotFound, capabilities
+from bigtask.server.credentials import folder_of
+from bigtask.server.leader import leader
 from bigtask.templates.manager import Listed
 from bigtask.workspaces.consent import listing
 from bigtask.workspaces.git import outside
@@ -70,6 +72,7 @@ async def findings(
         *_system(),
         await _git(home),
         *_place(home),
+        _server(home),
         *_agents(agents),
         *_templates(templates),
         *_configuration(standing, agents),
@@ -125,6 +128,14 @@ def _place(home: Home) -> Iterator[Finding]:
     name = file_system_of(home.path)
     if name is not None:
         yield judge_file_system(name)
+
+
+def _server(home: Home) -> Finding:
+    found = leader(folder_of(home))
+    if found is None or not found.url:
+        return Finding(area="server", level=Level.OK, text="none runs: commands carry runs out themselves")
+    said = f"at {found.url}, process {found.pid}: what commands start, it carries out"
+    return Finding(area="server", level=Level.OK, text=said, next="bigtask serve --link")
 
 
 def judge_file_system(name: str) -> Finding:

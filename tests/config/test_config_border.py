@@ -5,7 +5,7 @@ from __future__ import annotations
 from test_layers import _OF_THE_WORLD, imports_of, within
 
 PURE = ("keys.py", "layers.py", "resolution.py")
-KNOWN = ("bigtask.configuration", "bigtask.errors", "bigtask.templates")
+KNOWN = ("bigtask.configuration", "bigtask.core", "bigtask.errors", "bigtask.templates")
 
 
 def test_the_pure_modules_know_no_clock_disk_or_adapter():

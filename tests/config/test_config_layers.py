@@ -17,7 +17,7 @@ from bigtask.configuration.layers import (
     of_template,
     require_fit,
 )
-from bigtask.core.values import Settings
+from bigtask.core.values import Permissions, Settings
 from bigtask.errors import InvalidInput
 from bigtask.templates.manager import TemplateManager
 from bigtask.templates.template import Config
@@ -29,6 +29,7 @@ GOOD: dict[str, tuple[str, str, Any]] = {
     "maxWorkers": ("64", "64", 64),
     "parallelExecution": ("false", "No", False),
     "workerTimeout": ("10_000", "10000", 10_000),
+    "stallAfter": ("1_000", "1000", 1_000),
     "retryOnError": ("false", "0", False),
     "maxRetries": ("0", "0", 0),
     "spawnDelay": ("0", "0", 0),
@@ -42,9 +43,26 @@ GOOD: dict[str, tuple[str, str, Any]] = {
         '[["make", "test"], ["ls"]]',
         (("make", "test"), ("ls",)),
     ),
+    "permissions": (
+        '{allow = ["Bash(ls)"]}',
+        '{"allow": ["Bash(ls)"]}',
+        Permissions(allow=("Bash(ls)",)),
+    ),
+    "unanswered": (
+        '{permission = "deny after 30m"}',
+        '{"permission": "deny after 30m"}',
+        {"permission": "deny after 30m"},
+    ),
     "workspacesGib": ("0.5", "0.5", 0.5),
     "machineSlots": ("8", "8", 8),
     "agentSlots": ("1", "1", 1),
+    "desktopEndpoint": ('"http://[::1]:9333"', "http://[::1]:9333", "http://[::1]:9333"),
+    "desktopElsewhere": ("true", "on", True),
+    "agents": (
+        '{mine = {kind = "command", argv = ["mine"]}}',
+        '{"mine": {"kind": "command", "argv": ["mine"]}}',
+        {"mine": {"kind": "command", "argv": ["mine"]}},
+    ),
     "keepRuns": ("0", "0", 0),
     "keepDays": ("90", "90", 90),
     "keepGib": ("1.5", "1.5", 1.5),
@@ -59,6 +77,7 @@ BAD = {
     "maxWorkers": ("0", "65", "-1", "3.0", '"3"', "true", "[3]", "1979-05-27", str(10**400)),
     "parallelExecution": ("1", '"yes"', "{on = true}"),
     "workerTimeout": ("9999", "86400001", '"5 min"'),
+    "stallAfter": ("999", "86400001", "false"),
     "retryOnError": ("0", '"no"'),
     "maxRetries": ("-1", "11", "nan"),
     "spawnDelay": ("-1", "60001", "0.5"),
@@ -68,9 +87,20 @@ BAD = {
     "maxBudgetUsd": ("0", "-5", "nan", "inf", "-inf", '"5"', "true", str(10**400)),
     "maxTokens": ("0", "1.5", "9007199254740993", str(10**400)),
     "allowedCommands": ('["make"]', '"make"', "[[]]", '[[""]]', "[[1]]", "[{}]"),
+    "permissions": ('"Bash"', '["Bash"]', '{allow = "Bash"}', '{deny = ["Bash("]}', "{may = []}"),
+    "unanswered": ('"wait"', '{permission = "allow after 1m"}', "{permission = 3}", '{x = "wait"}'),
     "workspacesGib": ("0", "-1", '"1 GiB"', "inf"),
     "machineSlots": ("0", "1.5", "10001"),
     "agentSlots": ("0", '"all"'),
+    "desktopEndpoint": ('""', "9222", '"-"'),
+    "desktopElsewhere": ("1", '"no"'),
+    "agents": (
+        '"mine"',
+        '{mine = "mine"}',
+        '{mine = {argv = ["mine"]}}',
+        '{claude = {kind = "command", argv = ["mine"]}}',
+        '{mine = {kind = "command", argv = ["{model}"]}}',
+    ),
     "keepRuns": ("-1", "1.5", "100001"),
     "keepDays": ("-1", "36501", '"30d"'),
     "keepGib": ("0", "nan"),
@@ -84,6 +114,7 @@ BAD_TEXTS = {
     "maxWorkers": ("lots", "0", "65", "-1", "3.0", "0x3", "1e1", "٣", "9" * 5000),
     "parallelExecution": ("maybe", "2", "falsch"),
     "workerTimeout": ("9999", "5min"),
+    "stallAfter": ("999", "never"),
     "retryOnError": ("nope",),
     "maxRetries": ("11", "two"),
     "spawnDelay": ("-1",),
@@ -93,9 +124,14 @@ BAD_TEXTS = {
     "maxBudgetUsd": ("0", "nan", "inf", "1e3", "$5", "5,00", "-1"),
     "maxTokens": ("0", "2M", "9007199254740993"),
     "allowedCommands": ("make test", '["make"]', "[[]]", "[" * 100_000, "{"),
+    "permissions": ("Bash", '{"allow": "Bash"}', "[" * 100_000),
+    "unanswered": ("deny", '{"permission": "deny"}', "{"),
     "workspacesGib": ("0", "1GiB"),
     "machineSlots": ("0", "all"),
     "agentSlots": ("0", "1.5"),
+    "desktopEndpoint": ("--url", "a\nb"),
+    "desktopElsewhere": ("perhaps",),
+    "agents": ("mine", '{"mine": {}}', "[" * 100_000),
     "keepRuns": ("-1", "all"),
     "keepDays": ("36501", "30d"),
     "keepGib": ("0", "1e3"),
@@ -272,7 +308,7 @@ def test_the_defaults_are_those_of_the_shipped_default_template():
         if name in config:
             assert key.fit(config[name]) == key.default, name
         else:
-            assert key.default is None or not key.of_runs, name
+            assert key.default in (None, {}, Permissions()) or not key.of_runs, name
         if not key.of_runs:
             continue
         in_a_run = getattr(Settings(agent="a"), key.field)

@@ -12,6 +12,7 @@ import pytest
 from bigtask.configuration.keys import KEYS, PERMISSIONS, Key
 from bigtask.configuration.layers import Layer, Origin, Rank, Said
 from bigtask.configuration.resolution import Resolution, resolve
+from bigtask.core.values import Permissions
 
 MAKE, TEST = ("make",), ("python", "-m", "pytest")
 FREE = {
@@ -22,16 +23,21 @@ FREE = {
     "isolation": ("none", "worktree"),
     "machineSlots": (8, 3),
     "agentSlots": (4, 2),
+    "desktopEndpoint": ("http://127.0.0.1:9222", "http://127.0.0.1:9333"),
+    "desktopElsewhere": (True, False),
+    "agents": ({"mine": {"kind": "command", "argv": ["mine"]}}, {}),
     "keepRuns": (0, 7),
     "keepDays": (1, 7),
     "keepGib": (0.5, 7.0),
     "keepTrashDays": (0, 9),
+    "unanswered": ({"permission": "deny after 1m"}, {}),
 }
 """Two values of each setting without an order."""
 ORDERED = {
     "maxWorkers": (8, 3),
     "parallelExecution": (True, False),
     "workerTimeout": (600_000, 20_000),
+    "stallAfter": (600_000, 20_000),
     "retryOnError": (True, False),
     "maxRetries": (9, 1),
     "autoSpawn": (True, False),
@@ -42,6 +48,8 @@ ORDERED = {
     "workspacesGib": (20.0, 0.5),
 }
 """Of each setting that bounds a run: a loose value and a tight one."""
+ADDED = {"permissions": (Permissions(allow=("Bash(ls)",)), Permissions(deny=("Bash(rm*)",)))}
+"""To which a repository adds what it forbids."""
 PLACES = {
     Rank.ENVIRONMENT: "BIGTASK_X",
     Rank.TEMPLATE: "docs",
@@ -60,8 +68,8 @@ def resolved(name: str, **by_rank: Any) -> Resolution:
 
 
 def test_the_tables_of_this_test_have_every_setting():
-    assert {**FREE, **ORDERED}.keys() == KEYS.keys()
-    assert {name for name, key in KEYS.items() if key.tighter is not None} == ORDERED.keys()
+    assert {**FREE, **ORDERED, **ADDED}.keys() == KEYS.keys()
+    assert {name for name, key in KEYS.items() if key.tighter is not None} == ORDERED.keys() | ADDED.keys()
 
 
 @pytest.mark.parametrize("name", KEYS)
@@ -74,7 +82,7 @@ def test_the_tables_of_this_test_have_every_setting():
     ],
 )
 def test_what_stands_higher_wins(name, above, below):
-    for high, low in (values := {**FREE, **ORDERED}[name]), values[::-1]:
+    for high, low in (values := {**FREE, **ORDERED, **ADDED}[name]), values[::-1]:
         layers = [layer(below, **{name: low})] if below is not Rank.DEFAULT else []
         found = resolve([*layers, layer(above, **{name: high})])
         assert (found[name].value, found[name].origin.rank) == (high, above)
@@ -129,6 +137,20 @@ def test_a_person_s_own_word_stands_above_the_repository_in_both_directions(name
         found = resolved(name, **{above: mine}, repository=repository, template=repository, user=repository)
         assert (found[name].value, found[name].origin.rank) == (mine, Rank(above))
         assert found.warnings == ()
+
+
+@pytest.mark.parametrize("other", ["template", "user"])
+def test_a_repository_forbids_but_allows_nothing(other):
+    mine = Permissions(allow=("Bash(ls)",))
+    theirs = Permissions(allow=("Bash(ls)", "Bash"), ask=("Bash(git *)",), deny=("Bash(rm*)",))
+    found = resolved("permissions", **{other: mine}, repository=theirs)
+    in_force = Permissions(allow=("Bash(ls)",), ask=("Bash(git *)",), deny=("Bash(rm*)",))
+    assert found["permissions"].value == in_force
+    (warning,) = found.warnings
+    assert "permissions allow Bash(ls), allow Bash, ask Bash(git *), deny Bash(rm*) would loosen" in warning
+    forbids = Permissions(deny=("Bash(rm*)",))
+    found = resolved("permissions", **{other: mine}, repository=forbids)
+    assert (found["permissions"].value.deny, found.warnings) == (("Bash(rm*)",), ())
 
 
 def test_a_repository_may_repeat_what_is_in_force():

@@ -213,9 +213,8 @@ def test_doctor_says_what_is_in_force_and_where_it_comes_from(
     assert typo == ".bigtask/config.toml:4: maxWorker isn't a setting: did you mean maxWorkers?"
     assert loosening.startswith(".bigtask/config.toml:3: maxWorkers 50 would loosen 5, from the default: ")
     page = program("doctor", "--template", "tested").out
-    assert (
-        "maxRetries         1           .bigtask/config.toml:2 (tightens 4, from the template tested)" in page
-    )
+    (row,) = [line.split() for line in page.splitlines() if line.startswith("maxRetries ")]
+    assert " ".join(row) == "maxRetries 1 .bigtask/config.toml:2 (tightens 4, from the template tested)"
 
 
 def test_doctor_goes_on_where_nothing_can_be_used(program: Program, project: Project, desk: Desk) -> None:

@@ -13,9 +13,13 @@ import jsonschema
 import msgspec
 import pytest
 
+from bigtask.core import observations as o
+from bigtask.core.events import iso
+from bigtask.core.values import Usage
 from bigtask.report.as_json import as_json
 from bigtask.report.markdown import markdown
 from bigtask.report.result import RunResult, result_of
+from core.world import started, task
 
 from .junit_form import outline, problems
 from .scene import COLOURS, HOSTILE
@@ -176,3 +180,33 @@ def test_costs_are_told_in_all_and_by_agent() -> None:
 def test_a_report_does_not_tell_where_a_person_keeps_things() -> None:
     run = COLOURS["green"]()
     assert "/project" not in as_json(result_of(run))
+
+
+def test_the_bill_names_who_pays() -> None:
+    run = COLOURS["green"]()
+    run.used = Usage(input_tokens=1_000, output_tokens=500, cost_usd=1.5)
+    for subscription, words in (
+        (False, "1,500 tokens, $1.50 from the API key …abcd"),
+        (True, "1,500 tokens, $1.50 by list price, paid already with the API key …abcd"),
+    ):
+        settings = msgspec.structs.replace(
+            run.settings, account="the API key …abcd", subscription=subscription
+        )
+        run.created = msgspec.structs.replace(run.created, settings=settings)
+        found = result_of(run)
+        assert (found.cost.account, found.cost.subscription) == ("the API key …abcd", subscription)
+        assert f"- {words}\n" in markdown(found)
+    run.used = Usage(input_tokens=1_000)
+    assert "API key" not in markdown(result_of(run))
+
+
+def test_what_goes_on_by_itself_is_told_with_its_time() -> None:
+    world = started(task("a"), task("b"), task("c"), task("d"), max_workers=4).open("a").open("b").open("c")
+    world.see(o.Limited(**world.who("a"), kind="rate", reset_ms=60_000))
+    world.see(o.Limited(**world.who("b"), kind="rate"))
+    world.see(o.Stalled(**world.who("c"), quiet_ms=180_000))
+    assert [left.what for left in result_of(world.run).left] == [
+        f"nothing about a: its account is limited, and it goes on by itself at {iso(world.now + 60_000)}",
+        "nothing about b: its account is limited, and it goes on by itself",
+        "nothing yet about c: it shows no sign of life, and was asked what is going on",
+    ]

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @click.command(
     short_help="Answer something that a run waits for.",
-    epilog="\b\nExamples:\n  bigtask answer last w3 allow --scope task\n  bigtask answer last w1 edit\n"
+    epilog="\b\nExamples:\n  bigtask answer last w3 allow --scope task\n"
+    "  bigtask answer last w3 deny --scope repository\n  bigtask answer last w1 edit\n"
     "  bigtask answer last w1 edit --data answer.json",
 )
 @run_argument
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 @click.argument("answer")
 @click.option(
     "--scope",
-    type=click.Choice(["once", "task", "run"]),
+    type=click.Choice(["once", "task", "run", "repository"]),
     default="once",
     show_default=True,
-    help="For how long the answer holds.",
+    help="For how long the answer to a permission holds: for this question, for the task in all its "
+    "attempts, for the run, or for every run in this repository.",
 )
 @click.option(
     "--data",
@@ -42,6 +44,9 @@ def command(
 ) -> None:
     """Answers something that a run waits for. `bigtask inbox` and `bigtask show RUN` list what there is, with
     the answers that each of them takes.
+
+    An answer that holds for longer covers exactly what was asked, as the inbox shows it.
+    `bigtask permissions` lists what holds for repositories, and takes it back.
 
     `edit` is for an agent's answer that can't be used: without --data it opens your editor (VISUAL, else
     EDITOR) with what was wrong, what the agent said, and the fields that are wanted. What you save is checked
@@ -61,9 +66,9 @@ def command(
         if answer == "edit" and data is None:
             waiting = by_hand(await way.run(), waiting_id)
             if waiting is not None:
-                return await _edited(way, waiting_id, scope, frame.who)
+                return await _edited(way, waiting_id, scope, frame.author)
         given = None if data is None else read_data(data)
-        await way.ask(Answer(waiting_id=waiting_id, answer=answer, scope=scope, data=given, by=frame.who))
+        await way.ask(Answer(waiting_id=waiting_id, answer=answer, scope=scope, data=given, by=frame.author))
         return True
 
     answered = carry_out(work)
@@ -77,7 +82,8 @@ def command(
     left = counted(len(run.waiting), "question")
     more = f" {left} left: bigtask show {name}." if run.waiting else ""
     on = "" if held or run.outcome is not None else f" Nobody carries the run on: bigtask resume {name}"
-    note(f"{waiting_id} is answered: {answer}.{more}{on}")
+    held_for = "" if scope == "once" else f" for the {scope}"
+    note(f"{waiting_id} is answered{held_for}: {answer}.{more}{on}")
 
 
 async def _edited(way: LooseRun, waiting_id: str, scope: str, who: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from bigtask.cli.completion import template_ids
 from bigtask.cli.frame import EXIT_FAILED, EXIT_OK, Frame, carry_out, json_option, print_json
@@ -85,7 +86,7 @@ def _settings_json(resolution: Resolution) -> list[dict[str, Any]]:
     return [
         {
             "key": name,
-            "value": setting.value,
+            "value": msgspec.to_builtins(setting.value),
             "origin": {"layer": setting.origin.rank.value, "place": setting.origin.place},
             "note": setting.note,
         }

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bigtask.core.permissions import ALLOW, ONCE, scopes_of
 from bigtask.core.phases.aggregation import anything_merged
 from bigtask.core.run import Run
 from bigtask.core.states import FELL, Outcome, WaitingKind
@@ -24,9 +25,13 @@ def answers(waiting: Waiting, name: str) -> tuple[str, ...]:
     """One command for each answer that is possible: `a|b` would be two programs to a shell."""
     if waiting.kind is WaitingKind.PLAN:
         return (f"bigtask confirm {name}", f"bigtask edit {name}", f"bigtask cancel {name}")
-    return tuple(
+    commands = [
         f"bigtask answer {name} {waiting.id} {shlex.quote(one_line(option))}" for option in waiting.options
-    )
+    ]
+    wider = [scope for scope in scopes_of(waiting) if scope != ONCE]
+    if wider and ALLOW in waiting.options:
+        commands.append(f"bigtask answer {name} {waiting.id} {ALLOW} --scope {wider[0]}")
+    return tuple(commands)
 
 
 def next_steps(run: Run, name: str, *, held: bool) -> tuple[Step, ...]:

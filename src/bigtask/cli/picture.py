@@ -10,11 +10,11 @@ from rich.text import Text
 
 from bigtask.cli.asking import Question
 from bigtask.cli.event_lines import phase_name
-from bigtask.cli.limit_words import limit_words
+from bigtask.cli.limit_words import limit_words, stall_words
 from bigtask.cli.screen import WIDE
-from bigtask.cli.time_left import minutes_left
 from bigtask.core.run import Attempt, Run
 from bigtask.core.states import ENDED, AttemptState, Outcome, Phase, TaskState
+from bigtask.core.time_left import minutes_left
 from bigtask.core.values import PLANNING, RESERVED
 from bigtask.words import clock, one_line, span
 
@@ -186,7 +186,7 @@ def _doing(run: Run, id: str, attempt: Attempt, now: float) -> tuple[str, str, s
         case AttemptState.LIMITED:
             return "◌", limit_words(attempt, now), "yellow"
         case AttemptState.STALLED:
-            return "◌", "has been quiet", "yellow"
+            return "◌", stall_words(attempt, now), "yellow"
         case AttemptState.SPAWNING:
             return spinner, f"waits: {attempt.action}" if attempt.action else "starting", "dim"
         case AttemptState.RUNNING:

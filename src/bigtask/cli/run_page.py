@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from bigtask.cli.limit_words import limit_words
+from bigtask.cli.limit_words import limit_words, stall_words
 from bigtask.cli.next_steps import next_steps
 from bigtask.cli.plan_table import program_lines
 from bigtask.cli.result import step_lines
@@ -165,6 +165,8 @@ def _said(record: TaskRecord) -> str:
         return attempt.report.summary or record.task.title
     if attempt.state is AttemptState.LIMITED:
         return limit_words(attempt, time.time() * 1000)
+    if attempt.state is AttemptState.STALLED:
+        return stall_words(attempt, time.time() * 1000)
     return attempt.action or record.task.title
 
 

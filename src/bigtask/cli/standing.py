@@ -31,9 +31,13 @@ def stands_still(run: Run, now: int) -> bool:
     """Whether nothing more will happen before a person says something. `now` in ms since the epoch."""
     if run.outcome is not None:
         return False
-    if run.paused or not run.started:
+    if not run.started:
         return True
-    if run.pausing or run.integrating or not run.waiting or wakes_at(run) is not None:
+    if wakes_at(run) is not None:
+        return False
+    if run.paused:
+        return True
+    if run.pausing or run.integrating or not run.waiting:
         return False
     if due(run) or any(_state(run, id) is not AttemptState.WAITING for id in run.live):
         return False

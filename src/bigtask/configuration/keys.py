@@ -14,6 +14,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from bigtask.configuration import agent_definitions
+from bigtask.core import permissions, unanswered
+from bigtask.core.values import Permissions
 from bigtask.templates.template import Config, Verification
 
 PREFIX = "BIGTASK_"
@@ -22,6 +25,11 @@ OTHER_VARIABLES: Mapping[str, str] = {
     "BIGTASK_CONFIG": "your configuration",
     "BIGTASK_BENCH_DISK": "where bigtask bench writes",
     "BIGTASK_CRASH_AT": "the process ends itself there: for crash tests only",
+    "BIGTASK_SERVER": "off: commands carry runs out themselves, also where a server runs",
+    "BIGTASK_DEPTH": "how many runs are above the agent that this process belongs to",
+    "BIGTASK_BUDGET_USD": "what is left for the attempt that this process belongs to",
+    "BIGTASK_URL": "the server, for the attempt that this process belongs to",
+    "BIGTASK_TOKEN": "by which that attempt reports to the server",
     "BIGTASK_PORTS": "the ports that the attempt which started this process may use",
 }
 """What the environment can say besides settings."""
@@ -30,6 +38,7 @@ PERMISSIONS = ("readOnly", "ask", "acceptEdits", "all")
 
 Sessions = Annotated[int, Meta(ge=1, le=10_000)]
 Gib = Annotated[float, Meta(gt=0)]
+Address = Annotated[str, Meta(min_length=1)]
 
 _LARGEST = 2**53
 """The largest whole number that every reader of JSON keeps as it is."""
@@ -61,6 +70,11 @@ class Key:
     by_repository: bool = True
     of_runs: bool = True
     """Whether a run keeps it: the others govern this machine, and what is in force now counts."""
+    read: Callable[[Mapping[str, object]], Any] | None = None
+    """Of a setting that is a table: its value. Raises ValueError with what it `must be`."""
+    unspoken: Callable[[Any, Any], bool] | None = None
+    """Whether a repository says something in vain to what is in force; by default where it isn't taken over
+    as it is."""
 
     @property
     def variable(self) -> str:
@@ -69,6 +83,8 @@ class Key:
 
     def fit(self, value: object) -> Any:
         """The value as `Settings` has it. Raises Unfit."""
+        if self.read is not None:
+            return self._table(value)
         try:
             found = msgspec.convert(value, self.type)
         except (msgspec.ValidationError, OverflowError):
@@ -80,9 +96,23 @@ class Key:
             raise Unfit(f"must be one line of text that doesn't begin with -, not {shown(value)}")
         return found
 
+    def _table(self, value: object) -> Any:
+        assert self.read is not None
+        if not isinstance(value, Mapping):
+            raise Unfit(f"must be {self.wanted}, not {shown(value)}")
+        try:
+            return self.read(value)
+        except ValueError as wrong:
+            raise Unfit(f"must be {self.wanted} ({wrong})") from None
+
     def parse(self, text: str) -> Any:
         """The value from a variable of the environment. Raises Unfit."""
         wrong = Unfit(f"must be {self.wanted}, not {shown(text)}")
+        if self.read is not None:
+            try:
+                return self.fit(msgspec.json.decode(text))
+            except (msgspec.DecodeError, RecursionError):
+                raise wrong from None
         match _kind(self.type):
             case "bool":
                 if text.lower() not in _TRUE | _FALSE:
@@ -103,7 +133,7 @@ class Key:
     @property
     def wanted(self) -> str:
         """What it takes, in words: `a whole number from 1 to 64`."""
-        return _words(self.type)
+        return _TABLES.get(self.name) or _words(self.type)
 
 
 def shown(value: object, *, longest: int = _SHOWN) -> str:
@@ -113,8 +143,14 @@ def shown(value: object, *, longest: int = _SHOWN) -> str:
             text = "true" if value else "false"
         case str():
             text = msgspec.json.encode(value.encode(errors="replace").decode()).decode()
+        case Permissions():
+            rules = msgspec.structs.asdict(value).items()
+            said = ", ".join(f"{name} {rule}" for name, texts in rules for rule in texts)
+            text = said or "none"
+        case dict() if value and all(isinstance(each, str) for each in value.values()):
+            text = ", ".join(f"{name}: {each}" for name, each in value.items())
         case dict():
-            return "a table"
+            return "a table" if value else "none"
         case list() | tuple():
             parts = ", ".join(shown(part, longest=longest) for part in value[:longest])
             text = f"[{parts}]"
@@ -183,6 +219,17 @@ def _stricter(in_force: str, said: str) -> str:
     return min(in_force, said, key=PERMISSIONS.index)
 
 
+def _adds_a_permission(in_force: Permissions, said: Permissions) -> bool:
+    return bool(set(said.allow) - set(in_force.allow))
+
+
+_TABLES = {
+    "agents": 'a table of agents by name: {mine = {kind = "command", argv = ["mine"]}}',
+    "permissions": 'a table of rules: {allow = ["Bash(make test)"], ask = [], deny = ["Bash(git push*)"]}',
+    "unanswered": 'a table by kind: {permission = "deny after 30m"}',
+}
+
+
 def _fewer(in_force: tuple[Any, ...], said: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(command for command in in_force if command in said)
 
@@ -225,6 +272,7 @@ KEYS: dict[str, Key] = {
         _key("maxWorkers", tighter=_lower),
         _key("parallelExecution", tighter=_off),
         _key("workerTimeout", tighter=_lower),
+        _key("stallAfter", tighter=_lower),
         _key("retryOnError", tighter=_off),
         _key("maxRetries", tighter=_lower),
         _key("spawnDelay"),
@@ -235,9 +283,38 @@ KEYS: dict[str, Key] = {
         _key("maxBudgetUsd", tighter=_lower),
         _key("maxTokens", tighter=_lower),
         _key("allowedCommands", tighter=_fewer, fields=_VERIFICATION),
+        Key(
+            name="permissions",
+            field="permissions",
+            type=Permissions,
+            default=Permissions(),
+            tighter=permissions.tightened,
+            read=permissions.read,
+            unspoken=_adds_a_permission,
+        ),
+        Key(
+            name="unanswered",
+            field="unanswered",
+            type=dict,
+            default={},
+            by_repository=False,
+            read=unanswered.read,
+        ),
         Key(name="workspacesGib", field="workspaces_gib", type=Gib | None, default=None, tighter=_lower),
         _of_machine("machineSlots", "machine_slots", Sessions | None, None),
         _of_machine("agentSlots", "agent_slots", Sessions | None, None),
+        _of_machine("desktopEndpoint", "desktop_endpoint", Address, "http://127.0.0.1:9222"),
+        _of_machine("desktopElsewhere", "desktop_elsewhere", bool, False),
+        Key(
+            name="agents",
+            field="agents",
+            type=dict,
+            default={},
+            # They are programs that we start.
+            by_repository=False,
+            of_runs=False,
+            read=agent_definitions.read,
+        ),
         _of_machine("keepRuns", "keep_runs", Annotated[int, Meta(ge=0, le=100_000)], 50),
         _of_machine("keepDays", "keep_days", Annotated[int, Meta(ge=0, le=36_500)], 30),
         _of_machine("keepGib", "keep_gib", Gib, 10.0),

@@ -67,7 +67,8 @@ def _resolved(key: Key, ordered: list[Layer]) -> tuple[Setting, str]:
     in_force, wanted = first.value, repository.value
     both = key.tighter(in_force, wanted)
     warning = note = ""
-    if both != wanted:
+    in_vain = key.unspoken(in_force, wanted) if key.unspoken is not None else both != wanted
+    if in_vain:
         note = f"{repository.origin} can't loosen it to {shown(wanted)}"
         warning = (
             f"{repository.origin}: {key.name} {shown(wanted)} would loosen {_or_none(in_force)}, "

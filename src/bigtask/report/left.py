@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from bigtask.core import ledger
 from bigtask.core.claims import FAILS, HOLDS
+from bigtask.core.events import iso
 from bigtask.core.phases import verification
 from bigtask.core.phases.aggregation import anything_merged
 from bigtask.core.run import Run
-from bigtask.core.states import FELL, Outcome, TaskState
+from bigtask.core.states import FELL, AttemptState, Outcome, TaskState
 from bigtask.core.values import Value
 
 _NAMED = 3
@@ -32,6 +33,7 @@ def _left(run: Run) -> Iterator[tuple[str, str]]:
     for waiting in run.waiting.values():
         yield f"answer {waiting.id}: {waiting.question}", f"bigtask show {run.id}"
     if run.outcome is None:
+        yield from ((what, "") for what in _held_up(run))
         return
     if any(run.counts[state] for state in FELL) or run.outcome is Outcome.FAILED:
         ids = [record.task.id for record in run.tasks.values() if record.state in FELL]
@@ -40,6 +42,20 @@ def _left(run: Run) -> Iterator[tuple[str, str]]:
     yield from ((what, "") for what in _to_look_at(run))
     if anything_merged(run) and run.settings.isolation != "none" and run.merged is None:
         yield "take the result into your branch or folder", f"bigtask merge {run.id}"
+
+
+def _held_up(run: Run) -> Iterator[str]:
+    """What goes on without anybody, and when."""
+    for id in run.live:
+        attempt = run.live_attempt(id)
+        if attempt is None:
+            continue
+        if attempt.state is AttemptState.LIMITED:
+            ends_at = attempt.limit_ends_at
+            when = f" at {iso(ends_at)}" if ends_at is not None else ""
+            yield f"nothing about {id}: its account is limited, and it goes on by itself{when}"
+        elif attempt.state is AttemptState.STALLED:
+            yield f"nothing yet about {id}: it shows no sign of life, and was asked what is going on"
 
 
 def _to_look_at(run: Run) -> Iterator[str]:

@@ -222,12 +222,20 @@ def _warnings(result: RunResult) -> Iterator[str]:
 def _cost_and_time(result: RunResult) -> Iterator[str]:
     yield "## Cost and time"
     yield ""
-    yield f"- {_used(result.cost.total)}"
+    yield f"- {_used(result.cost.total)}{_payer(result)}"
     if len(result.cost.by_agent) > 1:
         yield from (f"  - {code(name, 80)}: {_used(usage)}" for name, usage in result.cost.by_agent.items())
     time = result.time
     yield f"- {duration(time.elapsed_ms)} from the beginning to the last attempt's end"
     yield f"- {duration(time.work_ms)} of work, all attempts together"
+
+
+def _payer(result: RunResult) -> str:
+    cost = result.cost
+    if not cost.account or not cost.total.cost_usd:
+        return ""
+    how = " by list price, paid already with" if cost.subscription else " from"
+    return f"{how} {words(cost.account, 80)}"
 
 
 def _used(usage: Used) -> str:

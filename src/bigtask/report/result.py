@@ -117,10 +117,14 @@ class Verdict(Value, omit_defaults=False):
 
 
 class Spent(Value, omit_defaults=False):
-    """`by_agent` has an entry for each agent that reported any use."""
+    """`by_agent` has an entry for each agent that reported any use. `account` says in words who pays for the
+    run's agent; a subscription is paid by the month, and its costs are what the work would come to by list
+    price."""
 
     total: Used
     by_agent: Mapping[str, Used]
+    account: str
+    subscription: bool
 
 
 class Times(Value, omit_defaults=False):
@@ -297,7 +301,10 @@ def _spent(run: Run) -> Spent:
             if attempt.usage != Usage():
                 by_agent[attempt.agent] = by_agent.get(attempt.agent, Usage()) + attempt.usage
     return Spent(
-        total=_used(run.used), by_agent={_agent(name): _used(usage) for name, usage in by_agent.items()}
+        total=_used(run.used),
+        by_agent={_agent(name): _used(usage) for name, usage in by_agent.items()},
+        account=run.settings.account,
+        subscription=run.settings.subscription,
     )
 
 
