@@ -40,8 +40,8 @@ class Setting:
     def cwd(self) -> Path:
         return self.folder / "work"
 
-    def agent(self, **times: float) -> ClaudeAgent:
-        return ClaudeAgent(self.environ, **times)
+    def agent(self) -> ClaudeAgent:
+        return ClaudeAgent(self.environ)
 
     def opening(
         self, *, permission_mode: str = "acceptEdits", resume: str | None = None, read_only: bool = False

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ def home(tmp_path: Path) -> Home:
 
 
 async def created(
-    place: Setting, home: Home, tmp_path: Path, agents: AgentTable, **options: float
+    place: Setting, home: Home, tmp_path: Path, agents: AgentTable, **options: Any
 ) -> RunFolder:
     desk = Desk(home)
     desk.template(config={"autoSpawn": True, "maxRetries": 1, "permissionMode": "acceptEdits"}, phases=PHASES)
@@ -174,3 +175,59 @@ async def test_a_resumed_session_is_given_what_is_left(tmp_path: Path, home: Hom
     assert stopped.used.cost_usd > 0
     assert given[-1] == pytest.approx(1.0 - stopped.used.cost_usd)
     assert (run.used.input_tokens, run.used.output_tokens) == (charged["input"], charged["output"])
+
+
+async def test_a_model_that_falls_silent_is_nudged_and_the_session_goes_on(
+    tmp_path: Path, home: Home
+) -> None:
+    def worker(request: Request) -> Reply:
+        if request.number == 1:
+            return Reply(blocks=["hm"], fault="stalled")
+        return finished(request)
+
+    with setting(Model(1, worker)) as place:
+        agents = AgentTable({"claude": place.agent()})
+        folder = await created(place, home, tmp_path, agents, max_budget_usd=5.0, stall_after_ms=4_000)
+        run = await carried(folder, agents, over)
+        told = "\n".join(text for request in place.stub.requests for text in request.texts)
+    assert run.outcome is Outcome.COMPLETE, run.reason
+    (attempt,) = run.tasks["t1"].attempts
+    assert attempt.quiet_since is not None
+    assert "For 4 seconds nothing was heard of you" in told
+
+
+async def test_a_session_whose_time_is_up_reports_what_is_done(tmp_path: Path, home: Home) -> None:
+    def worker(request: Request) -> Reply:
+        if request.number == 1:
+            return Reply(blocks=["hm"], fault="stalled")
+        return finished(request)
+
+    with setting(Model(1, worker)) as place:
+        agents = AgentTable({"claude": place.agent()})
+        folder = await created(place, home, tmp_path, agents, max_budget_usd=5.0, worker_timeout_ms=15_000)
+        run = await carried(folder, agents, over)
+        told = "\n".join(text for request in place.stub.requests for text in request.texts)
+    assert run.outcome is Outcome.COMPLETE, run.reason
+    (attempt,) = run.tasks["t1"].attempts
+    assert attempt.time_up
+    assert "Your time is up" in told
+
+
+SLEEPS = "python3 -c 'import time; time.sleep(600)'"
+
+
+async def test_a_command_that_hangs_is_ended_and_the_session_goes_on(tmp_path: Path, home: Home) -> None:
+    def worker(request: Request) -> Reply:
+        if request.number > 1:
+            return finished(request)
+        return Reply(blocks=[Call(name="Bash", input={"command": SLEEPS})])
+
+    with setting(Model(1, worker)) as place:
+        agents = AgentTable({"claude": place.agent()})
+        options = {"max_budget_usd": 5.0, "stall_after_ms": 4_000, "permission_mode": "all"}
+        folder = await created(place, home, tmp_path, agents, **options)
+        run = await carried(folder, agents, over)
+    assert run.outcome is Outcome.COMPLETE, run.reason
+    (attempt,) = run.tasks["t1"].attempts
+    assert attempt.quiet_since is not None
+    assert attempt.tools == {"bash": 1}

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from bigtask.agents.protocol import Limited, PermissionAsked, Reported, SessionEvent, Text, TurnEnded
+from bigtask.agents.protocol import Limited, Reported, SessionEvent, Text, TurnEnded
 from claude.rows import BYE, done
 from claude.setting import PROMPT, Setting, needs_claude, of, setting, turn_of
-from claude.stub import Call, Reply, in_order
+from claude.stub import Reply, in_order
 
 pytestmark = pytest.mark.integration
 RATE = {"status": 429, "error": "rate_limit_error"}
@@ -110,29 +110,3 @@ async def test_trouble_that_stays_ends_the_turn_at_once_with_what_to_do(trouble:
         assert end.reason == "error"
         assert words in end.detail
         assert of(Limited, events) == []
-
-
-async def test_a_silent_model_is_noticed_and_the_session_is_still_good() -> None:
-    with setting(in_order(Reply(blocks=["hm"], fault="stalled"), *GOOD)) as place:
-        async with asyncio.timeout(90), place.agent(quiet_s=3).session(place.opening()) as session:
-            silent = [event async for event in session.turn(PROMPT)]
-            later = [event async for event in session.turn(PROMPT)]
-        assert silent[-1] == TurnEnded(reason="error", detail="Claude gave no sign of life for 3 s")
-        assert later[-1] == TurnEnded()
-
-
-async def test_a_person_may_take_longer_than_a_tool() -> None:
-    ask = Reply(blocks=[Call(name="Bash", input={"command": "make"})])
-    with setting(in_order(ask, *GOOD)) as place:
-        agent, opening = place.agent(tool_quiet_s=4), place.opening()
-        async with asyncio.timeout(90), agent.session(opening) as session:
-            turn = aiter(session.turn(PROMPT))
-            while not isinstance(asked := await anext(turn), PermissionAsked):
-                pass
-            following = asyncio.ensure_future(anext(turn))
-            # Nothing may come of it in this time: that is what is tested.
-            done_, _ = await asyncio.wait([following], timeout=5)
-            assert not done_
-            await session.answer(asked.request_id, "allow")
-            events = [await following, *[event async for event in turn]]
-        assert events[-1] == TurnEnded()

@@ -19,7 +19,8 @@ from claude_agent_sdk import (
 
 from bigtask.agents.claude.answering import answering_to
 from bigtask.agents.claude.bill import Bill
-from bigtask.agents.claude.messages import Hearing, ending, given_up, tool_call
+from bigtask.agents.claude.conversation import tool_call
+from bigtask.agents.claude.messages import Hearing, ending, given_up
 from bigtask.agents.protocol import (
     Limited,
     Reported,

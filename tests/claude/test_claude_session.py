@@ -147,7 +147,10 @@ async def test_a_person_is_asked_and_their_answer_reaches_claude() -> None:
             async for event in session.turn(PROMPT):
                 events.append(event)
                 if isinstance(event, PermissionAsked):
-                    assert (event.question, tuple(event.options)) == ("Which name?", ("left", "right"))
+                    assert (event.question, tuple(event.options)) == (
+                        "Which name?",
+                        ("left", "right", "none of these"),
+                    )
                     await session.answer(event.request_id, "right")
         assert place.stub.requests[1].results == ("right",)
         assert of(ToolCall, events) == []

@@ -102,7 +102,7 @@ def test_the_environment_is_the_sessions_the_accounts_and_ours() -> None:
 
 
 def test_whoever_has_claude_gets_it_when_nobody_is_named() -> None:
-    assert list(AGENTS) == ["claude", "offline"]
+    assert list(AGENTS) == ["claude", "desktop", "offline"]
 
 
 def python(code: str, home: Path) -> str:

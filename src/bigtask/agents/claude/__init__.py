@@ -1,4 +1,5 @@
 """The `claude` agent: Claude Code, as `claude-agent-sdk` ships it.
 
-Only `agent`, `account` and `installation` may be imported without that package: the others import it.
+Of its modules `session`, `talk`, `tools`, `transport` and `messages` import that package; only a session may
+import those.
 """

@@ -26,15 +26,9 @@ class ClaudeAgent:
     def __init__(
         self,
         environ: Mapping[str, str] | None = None,
-        *,
-        quiet_s: float | None = None,
-        tool_quiet_s: float | None = None,
     ) -> None:
-        """`environ` is where the account is found, ours unless given. The two times replace those of
-        `Patience`."""
+        """`environ` is where the account is found, ours unless given."""
         self._environ = dict(os.environ if environ is None else environ)
-        given = {"quiet_s": quiet_s, "tool_quiet_s": tool_quiet_s}
-        self._patience = {name: value for name, value in given.items() if value is not None}
         self.traits = Traits(
             costs_money=True,
             can_resume=True,
@@ -79,8 +73,8 @@ class ClaudeAgent:
             raise AgentUnavailable(_NOT_INSTALLED)
         # Two seconds of imports, in which nothing else here would go on.
         await asyncio.to_thread(import_module, "bigtask.agents.claude.session")
-        from bigtask.agents.claude.session import Patience, opened
+        from bigtask.agents.claude.session import opened
 
         environ = handed_on(self._environ)
-        async with opened(opening, found, environ, Patience(**self._patience)) as session:
+        async with opened(opening, found, environ) as session:
             yield session

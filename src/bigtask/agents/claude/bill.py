@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from claude_agent_sdk import ResultMessage
+from typing import Any, Protocol
 
 from bigtask.agents.protocol import UsageReported
 
@@ -35,6 +33,16 @@ class _Call:
     @property
     def cost_usd(self) -> float:
         return (self.input_units + _OUTPUT * self.output_tokens) * self.price
+
+
+class Counted(Protocol):
+    """What Claude Code tells of its count at the end of a turn."""
+
+    @property
+    def model_usage(self) -> dict[str, Any] | None: ...
+
+    @property
+    def total_cost_usd(self) -> float | None: ...
 
 
 class Bill:
@@ -79,7 +87,7 @@ class Bill:
             case _:
                 return None
 
-    def close_turn(self, result: ResultMessage) -> UsageReported:
+    def close_turn(self, result: Counted) -> UsageReported:
         """The total by Claude Code's own count, which replaces ours."""
         counted = counted_by(result.model_usage or {}, result.total_cost_usd)
         self._counted = UsageReported(

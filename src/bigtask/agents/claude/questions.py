@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bigtask.agents.protocol import PermissionAsked
@@ -26,7 +28,9 @@ class Questions:
     def waiting(self) -> bool:
         return bool(self._open)
 
-    async def ask(self, question: str, options: Sequence[str] = (ALLOW, DENY)) -> str:
+    async def ask(
+        self, question: str, options: Sequence[str] = (ALLOW, DENY), *, tool: str = "", subject: str = ""
+    ) -> str:
         """The answer. Cancelled where Claude Code withdraws the question, as it does when interrupted."""
         self._asked += 1
         request_id = f"{self._session_id}:{self._asked}"
@@ -34,7 +38,13 @@ class Questions:
         self._open[request_id] = answer
         try:
             await self._tell(
-                PermissionAsked(request_id=request_id, question=question, options=tuple(options))
+                PermissionAsked(
+                    request_id=request_id,
+                    question=question,
+                    options=tuple(options),
+                    tool=tool,
+                    subject=subject,
+                )
             )
             return await answer
         finally:
@@ -55,6 +65,20 @@ def permission_question(tool: str, given: Mapping[str, Any]) -> str:
     return f"Use {tool} with {_cut(json.dumps(given, ensure_ascii=False))}?"
 
 
+def permission_subject(tool: str, given: Mapping[str, Any], cwd: Path) -> str:
+    """What the tool would do it to, in full: paths below the working directory are relative to it."""
+    for known, _, field in _QUESTIONS:
+        if tool == known and isinstance(given.get(field), str):
+            text: str = given[field]
+            if field not in _PATHS:
+                return text
+            whole = os.path.normpath(os.path.join(cwd, text))
+            inside = os.path.relpath(whole, cwd)
+            return whole if inside.split(os.sep)[0] == os.pardir else inside
+    return json.dumps(given, ensure_ascii=False, sort_keys=True)
+
+
+_PATHS = frozenset({"file_path", "notebook_path", "path"})
 _QUESTIONS = (
     ("Bash", "Run", "command"),
     ("Write", "Write", "file_path"),

@@ -6,12 +6,10 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from typing import Any, Literal
 
 from claude_agent_sdk import (
-    AssistantMessage,
     ClaudeAgentOptions,
     HookContext,
     HookInput,
@@ -22,20 +20,25 @@ from claude_agent_sdk import (
     PermissionResultDeny,
     ResultMessage,
     ToolPermissionContext,
-    ToolResultBlock,
-    ToolUseBlock,
-    UserMessage,
 )
+from claude_agent_sdk.types import HookEvent
 
 from bigtask.agents.claude.account import pinned
 from bigtask.agents.claude.answering import SERVER, Answering, answering_to
 from bigtask.agents.claude.bill import Bill
-from bigtask.agents.claude.command_line import command_line
+from bigtask.agents.claude.command_line import command_line, read_only
+from bigtask.agents.claude.conversation import waits
 from bigtask.agents.claude.environment import environment
 from bigtask.agents.claude.installation import Installation
 from bigtask.agents.claude.kept_count import kept_count
 from bigtask.agents.claude.messages import Hearing, ending, given_up
-from bigtask.agents.claude.questions import ALLOW, DENY, Questions, permission_question
+from bigtask.agents.claude.questions import (
+    ALLOW,
+    DENY,
+    Questions,
+    permission_question,
+    permission_subject,
+)
 from bigtask.agents.claude.talk import Heard, Talk, talking
 from bigtask.agents.claude.tools import tool_server
 from bigtask.agents.claude.turn_state import TurnState
@@ -49,30 +52,22 @@ from bigtask.agents.protocol import (
     TurnEnded,
     UsageReported,
 )
+from bigtask.core.liveness import Activity
+from bigtask.core.permissions import decided
 from bigtask.errors import Conflict
 
-_INTERRUPTION_S = 10.0
+_INTERRUPTION_S = 20.0
 _CLOSING_S = 1.0
 _UNKNOWN_CONVERSATION = "No conversation found"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long Claude Code may be silent before its turn is ended: while the model answers, which shows signs
-    of life all the time and whose silent stream Claude Code itself begins anew after two minutes; and while a
-    tool runs, whose commands it ends after ten minutes at most."""
-
-    quiet_s: float = 300.0
-    tool_quiet_s: float = 900.0
-
-
 @asynccontextmanager
 async def opened(
-    opening: Opening, installation: Installation, handed_on: Mapping[str, str], patience: Patience
+    opening: Opening, installation: Installation, handed_on: Mapping[str, str]
 ) -> AsyncIterator[ClaudeSession]:
     """Leaving the block ends the running turn, Claude Code, and what it started."""
     async with AsyncExitStack() as stack:
-        session = ClaudeSession(opening, installation, handed_on, patience, stack)
+        session = ClaudeSession(opening, installation, handed_on, stack)
         try:
             yield session
         finally:
@@ -92,14 +87,12 @@ class ClaudeSession:
         opening: Opening,
         installation: Installation,
         handed_on: Mapping[str, str],
-        patience: Patience,
         stack: AsyncExitStack,
     ) -> None:
         self._opening = opening
         self._installation = installation
         self._pinned = pinned(handed_on)
         self._env = environment(opening, handed_on, sdk=installation.sdk)
-        self._patience = patience
         self._stack = stack
         self._id = opening.resume or str(uuid.uuid4())
         self._heard = Heard()
@@ -112,8 +105,8 @@ class ClaudeSession:
         self._asked = False
         self._interrupted = False
         self._unsaid: list[str] = []
-        self._tools_at_work: set[str] = set()
-        self._moved_at = 0.0
+        self._bound = asyncio.timeout(None)
+        self._until: float | None = None
         self._lost: SessionLost | None = None
 
     @property
@@ -132,7 +125,6 @@ class ClaudeSession:
         return self._turn(prompt)
 
     async def answer(self, request_id: str, answer: str) -> None:
-        self._move()
         self._questions.answer(request_id, answer)
 
     async def send(self, text: str) -> None:
@@ -175,25 +167,19 @@ class ClaudeSession:
             yield TurnEnded(reason="interrupted")
             return
         self._state.begin(nonce=prompt.nonce, needs_report=not self._answering.by_schema)
-        self._tools_at_work.clear()
-        self._move()
+        self._until = None
         unsaid, self._unsaid = self._unsaid, []
         self._asked = True
         await talk.say("\n\n".join((*unsaid, prompt.text)))
         limited, instead = False, None
         while True:
             try:
-                message = await self._next(talk, ending=instead is not None or self._interrupted)
+                message = await self._next()
             except TimeoutError as silence:
-                if instead is not None or self._interrupted:
-                    raise SessionLost("Claude Code doesn't react to an interruption") from silence
-                instead = TurnEnded(reason="error", detail=str(silence))
-                await self._end_turn()
-                continue
+                raise SessionLost("Claude Code doesn't react to an interruption") from silence
             if isinstance(message, PermissionAsked):
                 yield message
                 continue
-            self._note_tools(message)
             for event in self._hearing.events(message, now_s=time.time()):
                 limited = limited or isinstance(event, Limited)
                 yield event
@@ -204,7 +190,7 @@ class ClaudeSession:
             if instead is None and (taken_over := given_up(message)) is not None:
                 if isinstance(taken_over, Limited):
                     yield taken_over
-                    limited, taken_over = True, TurnEnded(reason="limited", detail=_waits(taken_over))
+                    limited, taken_over = True, TurnEnded(reason="limited", detail=waits(taken_over))
                 instead = taken_over
                 await self._end_turn()
 
@@ -222,47 +208,25 @@ class ClaudeSession:
             # A limit of the subscription was told already, with its time.
             if not limited:
                 yield found
-            found = TurnEnded(reason="limited", detail=_waits(found))
+            found = TurnEnded(reason="limited", detail=waits(found))
         yield found
 
-    async def _next(self, talk: Talk, *, ending: bool) -> Message | PermissionAsked:
-        """Raises TimeoutError with a sentence when Claude Code was silent for too long. It may be silent for
-        as long as a person takes."""
-        loop = asyncio.get_running_loop()
-        while True:
-            at_work = bool(self._tools_at_work)
-            allowed_s = self._patience.tool_quiet_s if at_work else self._patience.quiet_s
-            if ending:
-                allowed_s = _INTERRUPTION_S
-            until = max(talk.heard_at, self._moved_at) + allowed_s
-            if self._questions.waiting and not ending:
-                until = loop.time() + allowed_s
-            try:
-                async with asyncio.timeout_at(until):
-                    return await self._heard.next()
-            except TimeoutError:
-                waited = max(talk.heard_at, self._moved_at) + allowed_s <= loop.time()
-                if waited and (ending or not self._questions.waiting):
-                    what = "a tool of Claude's" if at_work else "Claude"
-                    raise TimeoutError(f"{what} gave no sign of life for {allowed_s:g} s") from None
+    async def _next(self) -> Message | PermissionAsked:
+        """Raises TimeoutError when the turn was to end and does not. Else it takes as long as it takes: that
+        the session is alive is watched by who uses it."""
+        self._bound = asyncio.timeout_at(self._until)
+        async with self._bound:
+            return await self._heard.next()
 
     async def _end_turn(self) -> None:
-        self._move()
+        self._until = asyncio.get_running_loop().time() + _INTERRUPTION_S
+        with suppress(RuntimeError):  # nobody waits at the moment: the next one who does is bound by it
+            self._bound.reschedule(self._until)
         if self._talk is not None:
             await self._talk.interrupt(_INTERRUPTION_S)
 
-    def _move(self) -> None:
-        self._moved_at = asyncio.get_running_loop().time()
-
-    def _note_tools(self, message: Message) -> None:
-        if isinstance(message, AssistantMessage):
-            self._tools_at_work.update(
-                block.id for block in message.content if isinstance(block, ToolUseBlock)
-            )
-        elif isinstance(message, UserMessage) and not isinstance(message.content, str):
-            self._tools_at_work.difference_update(
-                block.tool_use_id for block in message.content if isinstance(block, ToolResultBlock)
-            )
+    def activity(self) -> Activity | None:
+        return None if self._talk is None else self._talk.activity()
 
     async def _ready(self, prompt: Prompt) -> Talk:
         if self._talk is None:
@@ -289,7 +253,7 @@ class ClaudeSession:
             system_prompt={"type": "preset", "preset": "claude_code", "exclude_dynamic_sections": True},
             mcp_servers={SERVER: tool_server(answering, self._questions, self._state)},
             can_use_tool=self._may,
-            hooks={"Stop": [HookMatcher(hooks=[self._stopping])]},
+            hooks=self._hooks(),
             # A path after an @ and a slash at its beginning are part of the prompt, not commands.
             verbatim_prompts=True,
         )
@@ -308,19 +272,41 @@ class ClaudeSession:
     async def _may(
         self, tool: str, given: dict[str, Any], context: ToolPermissionContext
     ) -> PermissionResultAllow | PermissionResultDeny:
-        if self._opening.permission_mode == "all":
+        subject = permission_subject(tool, given, self._opening.cwd)
+        ruled = decided(self._opening.rules, tool, subject)
+        if self._opening.permission_mode == "all" and (ruled is None or ruled[0] == ALLOW):
             return PermissionResultAllow()
-        said = await self._questions.ask(permission_question(tool, given))
+        said = await self._questions.ask(permission_question(tool, given), tool=tool, subject=subject)
         if said == ALLOW:
             return PermissionResultAllow()
         words = "The person said no." if said == DENY else f"The person said: {said}"
         return PermissionResultDeny(message=f"{words} Go on without it, or say why you can't.")
 
+    def _hooks(self) -> dict[HookEvent, list[HookMatcher]]:
+        hooks: dict[HookEvent, list[HookMatcher]] = {"Stop": [HookMatcher(hooks=[self._stopping])]}
+        if self._opening.rules.deny or self._opening.rules.ask:
+            # What the mode allows Claude Code doesn't ask for.
+            hooks["PreToolUse"] = [HookMatcher(hooks=[self._before_a_tool])]
+        return hooks
+
+    async def _before_a_tool(
+        self, hook: HookInput, _tool: str | None, _context: HookContext
+    ) -> HookJSONOutput:
+        given: Any = hook
+        tool, what = str(given["tool_name"]), given["tool_input"]
+        ruled = decided(self._opening.rules, tool, permission_subject(tool, what, self._opening.cwd))
+        if ruled is None or ruled[0] == ALLOW:
+            return {}
+        # A session that only looks can ask nobody.
+        how: Literal["ask", "deny"] = "deny" if read_only(self._opening) else "ask"
+        return {
+            "hookSpecificOutput": {
+                "hookEventName": "PreToolUse",
+                "permissionDecision": how,
+                "permissionDecisionReason": f"A rule of the person's says {ruled[0]}: {ruled[1]}",
+            }
+        }
+
     async def _stopping(self, hook: HookInput, _tool: str | None, _context: HookContext) -> HookJSONOutput:
         refusal = self._state.refusal(hook)
         return {} if refusal is None else {"decision": "block", "reason": refusal}
-
-
-def _waits(limit: Limited) -> str:
-    when = "" if limit.reset_s is None else f" for {limit.reset_s:.0f} s"
-    return f"the account is limited ({limit.kind}){when}"

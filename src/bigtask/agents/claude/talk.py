@@ -12,6 +12,7 @@ from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, ClaudeSDKError
 
 from bigtask.agents.claude.transport import ProcessTransport
 from bigtask.agents.protocol import PermissionAsked, SessionLost
+from bigtask.core.liveness import Activity
 from bigtask.process import running
 
 _LINE_LIMIT = 16 * 2**20
@@ -37,6 +38,9 @@ class Talk:
     def heard_at(self) -> float:
         """When the process last gave a sign of life, on the event loop's clock."""
         return self._transport.heard_at
+
+    def activity(self) -> Activity:
+        return self._transport.activity()
 
     async def say(self, text: str) -> None:
         """That the process is gone is told by what is heard."""

@@ -10,6 +10,7 @@ from claude_agent_sdk import McpSdkServerConfig, ToolAnnotations, create_sdk_mcp
 from bigtask.agents.claude.answering import SERVER, Answering, declared
 from bigtask.agents.claude.questions import Questions
 from bigtask.agents.claude.turn_state import TurnState
+from bigtask.core.unanswered import NONE_OF_THESE
 from bigtask.protocol.fields import schema
 from bigtask.protocol.reading import read_value
 
@@ -26,6 +27,7 @@ _QUESTION = {
     },
     "required": ["question", "options"],
 }
+_DECIDE = "None of these. Decide it yourself, and say in your report what you assumed."
 # Without it Claude Code runs our tools one after the other, and a question would hold up the others.
 _AT_ONCE = ToolAnnotations(readOnlyHint=True)
 
@@ -41,7 +43,8 @@ def tool_server(answering: Answering, questions: Questions, state: TurnState) ->
 
     @tool("ask_person", "Ask the person what only they can decide.", _QUESTION, annotations=_AT_ONCE)
     async def ask_person(given: dict[str, Any]) -> dict[str, Any]:
-        return _text(await questions.ask(given["question"], given["options"]))
+        said = await questions.ask(given["question"], (*given["options"], NONE_OF_THESE))
+        return _text(_DECIDE if said == NONE_OF_THESE else said)
 
     @tool(
         "report_completion",

@@ -16,6 +16,7 @@ import msgspec
 from claude_agent_sdk import CLIConnectionError, Transport
 
 from bigtask.agents.protocol import SessionLost
+from bigtask.core.liveness import Activity
 from bigtask.process import Process
 
 _SHOWN_STDERR = 2000
@@ -36,6 +37,9 @@ class ProcessTransport(Transport):
         self._closed = False
         self._decoder = msgspec.json.Decoder(dict[str, Any])
         self.heard_at = asyncio.get_running_loop().time()
+
+    def activity(self) -> Activity:
+        return self._process.activity()
 
     async def connect(self) -> None:
         pass
