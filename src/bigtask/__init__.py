@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bigtask.errors import BigtaskError as BigtaskError
     from bigtask.host.creation import Options as Options
-    from bigtask.module import OrchestratorManager as OrchestratorManager
     from bigtask.module import OrchestratorModule as OrchestratorModule
     from bigtask.module import WorkerConfig as WorkerConfig
-    from bigtask.module import WorkerManager as WorkerManager
+    from bigtask.orchestrators import OrchestratorManager as OrchestratorManager
     from bigtask.protocol.parser import ResponseParser as ResponseParser
     from bigtask.templates.manager import TemplateManager as TemplateManager
+    from bigtask.workers import WorkerManager as WorkerManager
 
 _HOMES = {
     "BigtaskError": "bigtask.errors",
     "Options": "bigtask.host.creation",
-    "OrchestratorManager": "bigtask.module",
+    "OrchestratorManager": "bigtask.orchestrators",
     "OrchestratorModule": "bigtask.module",
     "ResponseParser": "bigtask.protocol.parser",
     "TemplateManager": "bigtask.templates.manager",
     "WorkerConfig": "bigtask.module",
-    "WorkerManager": "bigtask.module",
+    "WorkerManager": "bigtask.workers",
 }
 
 __all__ = [

@@ -32,6 +32,15 @@ def one_line(text: str, limit: int | None = None) -> str:
     return line if limit is None or len(line) <= limit else line[: max(limit - 1, 0)].rstrip() + "…"
 
 
+def letter_by_letter(text: str) -> str:
+    """All of it on one line, with `\\n` and the like for what can't be seen: for what somebody allows."""
+    return "".join(sign if sign.isprintable() else _escaped(sign) for sign in text)
+
+
+def _escaped(sign: str) -> str:
+    return sign.encode("unicode_escape").decode()
+
+
 def both_ends(text: str, limit: int) -> str:
     """One line whose middle is left out: of what went wrong, the cause often stands at the end."""
     line = _RULER.sub(r"\1\1\1", one_line(text))

@@ -78,6 +78,22 @@ def test_starting_is_measured(tmp_path: Path) -> None:
     assert printed["help_ms"] > 0
 
 
+@pytest.mark.integration
+def test_a_server_that_has_nothing_to_do_is_measured(tmp_path: Path) -> None:
+    printed = ran("idle_server.py", "--window", "1", place=tmp_path)
+    assert (printed["runs"], printed["errors"]) == (10, [])
+    assert printed["rss_mb"] > 10
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("server", ["bigtask", "starlette"])
+def test_what_events_cost_that_many_watch_is_measured(server: str, tmp_path: Path) -> None:
+    options = ("--server", server, "--watchers", "3", "--events", "200", "--tasks", "50")
+    printed = ran("fan_out.py", *options, place=tmp_path)
+    assert (printed["deliveries"], printed["errors"]) == (600, [])
+    assert printed["cpu_us_per_delivery"] >= 0
+
+
 def test_a_runner_says_in_a_sentence_what_it_cannot_use(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(BENCH / "floor.py"), str(tmp_path / "none.json")],

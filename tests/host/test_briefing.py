@@ -11,7 +11,7 @@ from bigtask.core import observations as o
 from bigtask.core.edits import AddTask
 from bigtask.core.plan import lies_inside
 from bigtask.core.states import Phase
-from bigtask.core.values import AGGREGATION, ANALYSIS, PLANNING, VERIFICATION, Check, InConflict
+from bigtask.core.values import AGGREGATION, ANALYSIS, PLANNING, VERIFICATION, Check, InConflict, Report
 from bigtask.host.briefing import Briefer, claims
 from bigtask.templates.manager import TemplateManager
 from core.world import World, phases, planned, started, task
@@ -98,6 +98,14 @@ def test_another_attempt_is_told_what_the_last_one_did(end, said):
     told = brief(world, "a", 2).variables["TASK_DESCRIPTION"]
     assert told.startswith("Write it\n\nThis is attempt 2. The one before failed: ")
     assert said in told
+
+
+def test_another_attempt_is_told_of_tools_and_of_a_report_that_could_not_be_taken():
+    world = started(task("a"), retry_delay_ms=0).open("a")
+    data = {"task_id": "a", "status": "failed", "summary": "Half of it is there.", "error": "no disk"}
+    world.see(o.Reported(**world.who("a"), report=Report(data=data), tools={"edit": 3, "web": 0, "bash": 1}))
+    told = brief(world, "a", 2).variables["TASK_DESCRIPTION"]
+    assert "(no disk). Its tool calls: 3 edit, 1 bash. What it said of its work: Half of it is there." in told
 
 
 def test_an_interrupted_attempt_is_told_so():

@@ -105,7 +105,7 @@ async def test_a_set_up_that_cannot_be_run_says_so(tmp_path, command):
     async with hold(folder, scene.agents, who="a test", idle=True) as link:
         state = link.holder.run
         said = preparation.Preparation(state, folder.path, str)
-        workspaces = link.holder.hands.workspaces
+        workspaces = link.holder.hands.places.workspaces
         await workspaces.prepare()
         workspace = await workspaces.acquire("one", 1)
         with pytest.raises(preparation.NotReady, match="couldn't be run"):
@@ -167,7 +167,7 @@ async def test_a_set_up_that_had_finished_is_not_repeated_in_the_same_workspace(
     scene = Scene(tmp_path, {"tasks": [{"id": "one"}]})
     folder = await scene.create(scene.project(), setup=COUNT)
     async with hold(folder, scene.agents, who="a test", idle=True) as link:
-        workspaces = link.holder.hands.workspaces
+        workspaces = link.holder.hands.places.workspaces
         await workspaces.prepare()
         workspace = await workspaces.acquire("one", 1)
         for _ in range(2):

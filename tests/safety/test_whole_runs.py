@@ -104,7 +104,7 @@ async def test_what_an_agent_leaves_is_found_after_a_whole_run(
             removal = Removal(id=folder.id, what=What.WORKSPACES, used=0, why="a test")
             await carry_out(desk.home, AgentTable(), removal)
         async with hold(folder, AgentTable(), who="a test") as link:
-            await link.holder.hands.workspaces.give_up()
+            await link.holder.hands.places.workspaces.give_up()
         found = states.reachable(person.root) | states.contents(folder.trash)
         told = f"{number} {ending}: {person.done}"
         assert sorted(states.plain(must) - states.plain(found)) == [], told

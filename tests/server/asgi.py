@@ -11,20 +11,17 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from bigtask.agents.table import AgentTable
 from bigtask.host.home import Home
+from bigtask.module import OrchestratorModule
 from bigtask.server.application import api
 from bigtask.server.credentials import Credentials, folder_of
-from bigtask.server.custody import Custody
 from bigtask.server.doors import doors
-from bigtask.server.following import Following
 from bigtask.server.guard import Guard
 from bigtask.server.once import Once
-from bigtask.server.parts import Parts
+from bigtask.server.parts import Gate, Parts
 from bigtask.server.sign_in import Failures, SignIns
 from bigtask.server.system_events import SystemEvents
 from bigtask.server.traffic import Traffic
-from bigtask.templates.manager import TemplateManager
 
 PORT = 7717
 HOST = f"127.0.0.1:{PORT}"
@@ -57,25 +54,17 @@ class Fort:
     failures: Failures = field(default_factory=Failures)
 
     def __post_init__(self) -> None:
-        custody = Custody(AgentTable())
         folder = folder_of(self.home)
         self.credentials = Credentials(folder, who="ada", is_live=self.live)
-        templates = TemplateManager(user_dir=self.home.templates)
+        module = OrchestratorModule(home=self.home.path, environ={})
         self.parts = Parts(
-            home=self.home,
-            agents=AgentTable(),
-            templates=templates,
-            custody=custody,
-            following=Following(custody),
+            module=module,
             once=Once(folder / "keys"),
-            sign_ins=self.sign_ins,
-            failures=self.failures,
-            doors=doors("127.0.0.1", PORT),
-            system=SystemEvents(templates),
+            system=SystemEvents(module.templates),
             traffic=Traffic(),
-            environ={},
         )
-        self.app = api(self.parts)
+        self.gate = Gate(sign_ins=self.sign_ins, failures=self.failures, doors=doors("127.0.0.1", PORT))
+        self.app = api(self.parts, self.gate)
         self.owner = (folder / "token").read_text().strip()
         self.delegate = (folder / "delegate-token").read_text().strip()
 
@@ -83,7 +72,7 @@ class Fort:
         return Guard(
             app or self.behind,
             routes=lambda: self.app.routes,
-            doors=self.parts.doors,
+            doors=self.gate.doors,
             credentials=self.credentials,
             sign_ins=self.sign_ins,
             failures=self.failures,

@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 from bigtask.agents.table import AgentTable
 from bigtask.host.home import Home
 from bigtask.server import serving
-from bigtask.server.parts import Parts
+from bigtask.server.parts import Gate, Parts
 from bigtask.server.serving import Address, Welcome, serve
 
 PATIENCE_S = 30.0
@@ -53,7 +53,9 @@ class Here:
 
 
 @asynccontextmanager
-async def here(home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Here]:
+async def here(
+    home: Path, monkeypatch: pytest.MonkeyPatch, agents: AgentTable | None = None
+) -> AsyncIterator[Here]:
     made: list[serving._Server] = []
     parts: list[Parts] = []
     make = serving.api
@@ -63,9 +65,9 @@ async def here(home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Her
             super().__init__(*arguments)  # type: ignore[arg-type] # as it was called
             made.append(self)
 
-    def seen(given: Parts) -> FastAPI:
+    def seen(given: Parts, gate: Gate) -> FastAPI:
         parts.append(given)
-        return make(given)
+        return make(given, gate)
 
     monkeypatch.setattr(serving, "_Server", Seen)
     monkeypatch.setattr(serving, "api", seen)
@@ -75,7 +77,7 @@ async def here(home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Her
             Home(home),
             Address(port=0),
             who="ada",
-            agents=AgentTable(),
+            agents=agents or AgentTable(),
             environ={},
             welcome=welcomed.set_result,
         )

@@ -23,6 +23,7 @@ from bigtask.host.home import RunFolder
 from bigtask.host.log import SqliteLog, read_closed
 from bigtask.server import channel
 from projects import Desk, Project
+from promises.scale import SEED, share
 
 from .conftest import BASE, Workshop, furnish
 from .here import here
@@ -67,16 +68,18 @@ async def long_run(desk: Desk, project: Project, events: int, *, room: int = 0) 
     return folder
 
 
-def test_a_client_that_is_cut_fifty_times_has_the_log_of_the_server(shop: Workshop) -> None:
-    folder = asyncio.run(long_run(shop.desk, shop.project, 8_000))
-    chance, seen = random.Random(7), list[dict[str, Any]]()
-    for cut in range(50):
+def test_a_client_that_is_cut_again_and_again_has_the_log_of_the_server(shop: Workshop) -> None:
+    cuts, events = share(200), share(10_000)
+    folder = asyncio.run(long_run(shop.desk, shop.project, events))
+    chance, seen = random.Random(SEED), list[dict[str, Any]]()
+    for cut in range(cuts):
         with socket(shop.server) as way:
             subscribe(way, folder.id, len(seen))
-            for _ in range(chance.randrange(1, 300) if cut < 49 else 8_001 - len(seen)):
+            left = events + 1 - len(seen)
+            for _ in range(left if cut == cuts - 1 else chance.randrange(1, 2 * left // (cuts - cut) + 2)):
                 seen.append(heard(way))
             way.socket.shutdown(SHUT_RDWR)  # without a word
-    assert [event["seq"] for event in seen] == list(range(1, 8_002))
+    assert [event["seq"] for event in seen] == list(range(1, events + 2))
     assert seen == shop.server.events(folder.id)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from fastapi.routing import APIRoute
 
+from bigtask.dashboard import pages
 from bigtask.errors import InvalidInput
 from bigtask.server import guard as guarding
 from bigtask.server import sign_in as signing
@@ -42,6 +43,7 @@ ROLES = {
     ("GET", "/api/orchestrator/{run_id}"): "owner delegate",
     ("GET", "/api/orchestrator/{run_id}/status"): "owner delegate",
     ("POST", "/api/orchestrator/{run_id}/start"): "owner delegate",
+    ("POST", "/api/orchestrator/{run_id}/adopt"): "owner",
     ("POST", "/api/orchestrator/{run_id}/pause"): "owner delegate",
     ("POST", "/api/orchestrator/{run_id}/resume"): "owner",
     ("POST", "/api/orchestrator/{run_id}/cancel"): "owner",
@@ -63,6 +65,7 @@ ROLES = {
     ("POST", "/api/orchestrator/{run_id}/workers/{task_id}/pause"): "owner delegate",
     ("POST", "/api/orchestrator/{run_id}/workers/{task_id}/resume"): "owner",
     ("POST", "/api/orchestrator/{run_id}/workers/{task_id}/message"): "owner",
+    ("POST", "/api/orchestrator/{run_id}/workers/{task_id}/report"): "attempt",
     ("GET", "/api/inbox"): "owner delegate",
     ("GET", "/api/agents"): "owner delegate",
     ("GET", "/api/health"): "owner delegate attempt",
@@ -71,9 +74,11 @@ ROLES = {
     ("GET", "/sign-in"): "anybody",
     ("GET", "/sign-in.js"): "anybody",
     ("POST", "/api/sign-in"): "anybody",
+    **dict.fromkeys((("GET", path) for path in pages.FILES), "anybody"),
     ("POST", "/api/sign-out"): "owner",
     ("POST", "/api/sign-in-links"): "owner",
     ("WEBSOCKET", "/api/ws"): "owner delegate",
+    **{("GET", path): "anybody" for path in pages.FILES},
 }
 """Who may do what. A new route belongs in here: what isn't is nobody's decision."""
 
@@ -165,6 +170,15 @@ def everything() -> list[tuple[str, str]]:
     return [(method, address(path)) for method, path in ROLES]
 
 
+def writing() -> list[tuple[str, str]]:
+    """What the owner's token opens and takes a body."""
+    return [
+        (method, address(path))
+        for (method, path), roles in ROLES.items()
+        if method in ("POST", "PUT", "DELETE") and roles != "attempt"
+    ]
+
+
 @pytest.fixture
 def tried(tmp_path: Path) -> Fort:
     return fort(tmp_path)
@@ -235,17 +249,15 @@ def _sites(of: Fort) -> Iterator[tuple[str, str, dict[str, object]]]:
 
 
 def _types(of: Fort) -> Iterator[tuple[str, str, dict[str, object]]]:
-    for (method, path), kind in itertools.product(everything(), TYPES):
-        if method in ("POST", "PUT", "DELETE"):
-            headers = [] if kind is None else [("content-type", kind)]
-            yield method, path, {"token": of.owner, "headers": headers, "body": b'{"a": 1}'}
+    for (method, path), kind in itertools.product(writing(), TYPES):
+        headers = [] if kind is None else [("content-type", kind)]
+        yield method, path, {"token": of.owner, "headers": headers, "body": b'{"a": 1}'}
 
 
 def _lengths(of: Fort) -> Iterator[tuple[str, str, dict[str, object]]]:
     long = [("content-type", "application/json"), ("content-length", str(BODY_LIMIT + 1))]
-    for method, path in everything():
-        if method in ("POST", "PUT", "DELETE"):
-            yield method, path, {"token": of.owner, "headers": long, "body": b"{}"}
+    for method, path in writing():
+        yield method, path, {"token": of.owner, "headers": long, "body": b"{}"}
     lying = [("content-type", "application/json"), ("content-length", "2")]
     body = b" " * (BODY_LIMIT + 1)
     yield "POST", "/api/orchestrator/create", {"token": of.owner, "headers": lying, "body": body}
@@ -354,11 +366,11 @@ MUTANTS: dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
     "bodies of any length": ("lengths", lambda m: m.setattr(guarding, "BODY_LIMIT", 1 << 40)),
     "any method": (
         "methods",
-        lambda m: m.setattr(guarding, "_METHODS", frozenset({*guarding._METHODS, *METHODS})),
+        lambda m: m.setattr(Guard, "_roles", lambda self, scope, method: ("owner", "delegate", "attempt")),
     ),
     "every role is the owner": (
         "delegates",
-        lambda m: m.setattr(Guard, "_roles", lambda self, scope: ("owner", "delegate", "attempt")),
+        lambda m: m.setattr(Guard, "_roles", lambda self, scope, method: ("owner", "delegate", "attempt")),
     ),
     "more public than is meant": (
         "tokens",
@@ -474,6 +486,31 @@ def test_a_session_that_nobody_uses_ends() -> None:
         assert of.holds(session.cookie, session.key)
     now[0] += signing.SESSION_S + 1
     assert not of.holds(session.cookie, session.key)
+
+
+def test_who_is_signed_in_stays_so_when_the_server_starts_anew_and_who_signed_out_does_not(
+    tmp_path: Path,
+) -> None:
+    file, now = tmp_path / "sign-ins", [1000.0]
+    of = SignIns(file, lambda: now[0])
+    ada, bob = of.sign_in(of.new_code()), of.sign_in(of.new_code())
+    assert ada is not None
+    assert bob is not None
+    code = of.new_code()
+    of.sign_out(bob.cookie)
+    kept = file.read_text()
+    assert not any(secret in kept for secret in (ada.cookie, ada.key, bob.cookie, code))
+    again = SignIns(file, lambda: now[0])
+    assert again.holds(ada.cookie, ada.key)
+    assert not again.holds(ada.cookie, bob.key)
+    assert not again.holds(bob.cookie, bob.key)
+    assert again.sign_in(code) is None
+    now[0] += signing.SESSION_S - 1
+    assert again.holds(ada.cookie, ada.key)
+    now[0] += signing.SESSION_S - 1
+    assert SignIns(file, lambda: now[0]).holds(ada.cookie, ada.key)
+    file.write_text("[")
+    assert not SignIns(file, lambda: now[0]).holds(ada.cookie, ada.key)
 
 
 def test_tokens_have_256_bits_and_are_the_persons_alone(tmp_path: Path) -> None:

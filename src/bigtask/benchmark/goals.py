@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bigtask.benchmark.rounds import Row
-from bigtask.benchmark.runners import PARSER, RECOVERY, STARTUP, WORKTREES
+from bigtask.benchmark.runners import FAN, IDLE, PARSER, RECOVERY, STARTUP, WORKTREES
 
 _WHOLE = "bigtask whole"
 _FLOOR = "asyncio cp/none"
@@ -117,6 +117,24 @@ GOALS = (
         figure=Figure(subject=PARSER, name="hostile_worst_ms"),
         most=50,
         unit="ms",
+    ),
+    Goal(
+        what="a server with ten paused runs that nobody asks for anything: of a core",
+        figure=Figure(subject=IDLE, name="cpu_percent"),
+        most=0.5,
+        unit="%",
+    ),
+    Goal(
+        what="the same server: memory",
+        figure=Figure(subject=IDLE, name="rss_mb"),
+        most=120,
+        unit="MB",
+    ),
+    Goal(
+        what="events to 200 watchers: CPU a delivery, over plain Starlette's",
+        figure=Figure(subject=FAN, name="cpu_us_per_delivery"),
+        over=Figure(subject=FAN, name="cpu_us_per_delivery", runner="starlette plain"),
+        most=1.0,
     ),
     *(
         Goal(

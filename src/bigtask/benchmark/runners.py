@@ -12,6 +12,7 @@ import msgspec
 from bigtask.errors import InvalidInput, NotFound
 
 STARTUP, RECOVERY, PARSER, WORKTREES = "startup", "recovery", "parser", "worktrees"
+IDLE, FAN = "idle", "fan"
 """What is measured beside the workloads."""
 
 PLACES = (Path(__file__).parent / "programs", Path(__file__).parents[3] / "bench")
@@ -72,7 +73,8 @@ class Runners:
     def subjects(self, given: Sequence[str]) -> Mapping[str, Path | None]:
         """What is to be measured, by name: a workload's file, or None for what has none. Without `given`
         everything. Raises NotFound."""
-        named = {**self.workloads(), STARTUP: None, RECOVERY: None, PARSER: None, WORKTREES: None}
+        alone = (STARTUP, RECOVERY, PARSER, WORKTREES, IDLE, FAN)
+        named: dict[str, Path | None] = {**self.workloads(), **dict.fromkeys(alone)}
         if not given:
             return named
         found: dict[str, Path | None] = {}
@@ -91,6 +93,13 @@ class Runners:
             return (self._ours("bigtask", "whole", "startup.py"),)
         if subject == PARSER:
             return (self._ours("bigtask", "whole", "parser.py"),)
+        if subject == IDLE:
+            return (self._ours("bigtask", "whole", "idle_server.py"),)
+        if subject == FAN:
+            return (
+                self._ours("bigtask", "whole", "fan_out.py", "--server", "bigtask"),
+                self._ours("starlette", "plain", "fan_out.py", "--server", "starlette"),
+            )
         if subject == WORKTREES:
             return (self._ours("bigtask", "whole", "worktrees.py"),)
         if subject == RECOVERY:

@@ -39,8 +39,9 @@ async def make(frame: Frame, request: Request) -> RunFolder:
     """Raises what `creation.create` raises; on a terminal a person can approve what isn't approved yet."""
     options = request.options
     approvals = Approvals(frame.home.approvals)
-    if options.yes and options.include_changes is None:
-        found = await _examined(request.cwd, approvals)
+    asks = approving.can_ask() and not options.ci
+    if (options.yes or options.ci) and options.include_changes is None:
+        found = await _examined(request.cwd, approvals, asks=asks)
         if found.dirty_count:
             options = msgspec.structs.replace(options, include_changes=False)
             changes = counted(found.dirty_count, "uncommitted change")
@@ -62,21 +63,21 @@ async def make(frame: Frame, request: Request) -> RunFolder:
             await _clean_now_and_then(frame)
             return made
         except (ConfigurationNotApproved, SettingsNotApproved) as unapproved:
-            if not approving.can_ask() or not approving.asked(unapproved):
+            if not asks or not approving.asked(unapproved):
                 raise
             approving.approve(approvals, unapproved)
         except TemplateNotApproved as unapproved:
             templates = frame.templates(request.cwd)
-            if not approving.can_ask() or not consenting.asked(templates, unapproved.consent):
+            if not asks or not consenting.asked(templates, unapproved.consent):
                 raise
             templates.approve(unapproved.consent)
 
 
-async def _examined(cwd: Path, approvals: Approvals) -> Source:
+async def _examined(cwd: Path, approvals: Approvals, *, asks: bool) -> Source:
     try:
         return await examine(cwd, approvals.allow_git)
     except SettingsNotApproved as unapproved:
-        if not approving.can_ask() or not approving.asked(unapproved):
+        if not asks or not approving.asked(unapproved):
             raise
         approving.approve(approvals, unapproved)
     return await examine(cwd, approvals.allow_git)
@@ -118,6 +119,8 @@ async def describe(frame: Frame, folder: RunFolder) -> None:
         where += f" ({one_line(source.branch or 'no branch')}, {(source.head or 'no commit')[:8]})"
     click.echo(f"{click.style(created.template_id, bold=True)} in {where}", err=True)
     note(f"  agent {settings.agent}: {_agent(frame, settings.agent)}")
+    for phase, name in settings.agent_for.items():
+        note(f"  agent {name} for {phase}: {_agent(frame, name)}")
     for line in await _rules_lines(frame, run):
         note(f"  {line}")
     if settings.costs_money:

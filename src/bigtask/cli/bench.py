@@ -58,9 +58,9 @@ def command(
 ) -> int:
     """Carries workloads out with an agent that does nothing, and prints what is left: bigtask's own cost.
 
-    A WORKLOAD is a name (W1 to W6, G10, G100, G1000), a file, startup, recovery or parser; without one, all
-    of them. The runs go through the whole product, with its log on the disk. No time makes it fail: it exits
-    with 1 only when a run wasn't right, say a task was started twice.
+    A WORKLOAD is a name (W1 to W6, G10, G100, G1000), a file, startup, recovery, parser, idle or fan;
+    without one, all of them. The runs go through the whole product, with its log on the disk. No time makes
+    it fail: it exits with 1 only when a run wasn't right, say a task was started twice.
     """
     from bigtask.benchmark.machine import described
     from bigtask.benchmark.page import written

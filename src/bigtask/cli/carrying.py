@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum, auto
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from bigtask.cli import ci_report
 from bigtask.cli.following import Following, Watcher
 from bigtask.cli.frame import (
     EXIT_INTERRUPTED,
@@ -37,6 +39,7 @@ from bigtask.core.values import Waiting
 from bigtask.errors import BigtaskError
 from bigtask.host.home import RunFolder
 from bigtask.host.lock import holder_of
+from bigtask.server.adopting import adopted
 from bigtask.words import one_line
 
 if TYPE_CHECKING:
@@ -77,32 +80,65 @@ class _Ending(Enum):
 
 
 async def carry(
-    frame: Frame, folder: RunFolder, first: First, *, as_json: bool, stay: bool = True, whole: bool = True
+    frame: Frame,
+    folder: RunFolder,
+    first: First,
+    *,
+    as_json: bool,
+    stay: bool = True,
+    whole: bool = True,
+    reports: Path | None = None,
 ) -> int:
     """The exit status. Without `stay`, another process's run is only asked, not followed. `whole`: JSON
-    begins with the first event that the run has, else with the first that comes."""
-    carrying = _Carrying(frame, folder, as_json=as_json, stay=stay, whole=whole)
-    return carrying.last_word(await carrying.go(first))
+    begins with the first event that the run has, else with the first that comes. With a folder for `reports`
+    nobody is asked and nothing is drawn, and they are written at the end, however that comes."""
+    carrying = _Carrying(frame, folder, as_json=as_json, stay=stay, whole=whole, plain=reports is not None)
+    if reports is not None:
+        ci_report.require_writable(reports)
+    status = carrying.last_word(await carrying.go(first))
+    if reports is not None and carrying.run is not None:
+        ci_report.write(carrying.run, reports)
+    return status
 
 
-def ask_and_carry(frame: Frame, run_id: str, command: AnyCommand, *, watch: bool, as_json: bool) -> int:
+def ask_and_carry(
+    frame: Frame,
+    run_id: str,
+    command: AnyCommand,
+    *,
+    watch: bool,
+    as_json: bool,
+    reports: Path | None = None,
+) -> int:
     """What a command for a run that exists does: if no process carries the run out, this one does. Without
     `watch` another process's run is only asked."""
     folder = frame.find(run_id)
     return carry_out(
-        lambda: carry(frame, folder, lambda run: command, as_json=as_json, stay=watch, whole=False)
+        lambda: carry(
+            frame,
+            folder,
+            lambda run: command,
+            as_json=as_json,
+            # Whoever wants reports wants them of the end.
+            stay=watch or reports is not None,
+            whole=False,
+            reports=reports,
+        )
     )
 
 
 class _Carrying:
-    def __init__(self, frame: Frame, folder: RunFolder, *, as_json: bool, stay: bool, whole: bool) -> None:
+    def __init__(
+        self, frame: Frame, folder: RunFolder, *, as_json: bool, stay: bool, whole: bool, plain: bool
+    ) -> None:
         self._frame = frame
         self._folder = folder
         self._as_json = as_json
+        self._plain = plain
         self._stay = stay
         self._asks = False
         self._view = self._make_view(whole=whole)
-        self._following = Following(folder, frame.agents, self, who=frame.who)
+        self._following = Following(folder, frame.agents, self, who=frame.who, adopt=adopted)
         self._leave: asyncio.Future[_Ending] = asyncio.get_running_loop().create_future()
         self._background: set[asyncio.Task[None]] = set()
         self._rests = asyncio.Event()
@@ -115,7 +151,7 @@ class _Carrying:
     def _make_view(self, *, whole: bool) -> View:
         if self._as_json:
             return JsonView(whole=whole)
-        if not sys.stderr.isatty() or os.environ.get("TERM", "") in ("", "dumb"):
+        if self._plain or not sys.stderr.isatty() or os.environ.get("TERM", "") in ("", "dumb"):
             return PlainView()
         from rich.console import Console
 
@@ -124,8 +160,12 @@ class _Carrying:
         self._asks = is_ours(0)
         console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         return LiveView(
-            console, who=self._frame.who, send=self._send if self._asks else None, edit=self._edit
+            console, who=self._frame.author, send=self._send if self._asks else None, edit=self._edit
         )
+
+    @property
+    def run(self) -> Run | None:
+        return self._following.run
 
     async def go(self, first: First) -> _Ending:
         shown: AbstractContextManager[None] = getattr(self._view, "shown", nullcontext)()
@@ -160,7 +200,8 @@ class _Carrying:
     def _stands_still(self) -> bool:
         """Somebody else's run may be answered where it is carried out."""
         run = self._following.run
-        if run is None or not self._following.held_here or time.monotonic() - self._last_event < _QUIET_S:
+        ours = self._following.held_here or self._following.adopted
+        if run is None or not ours or time.monotonic() - self._last_event < _QUIET_S:
             return False
         return stands_still(run, int(time.time() * 1000))
 
@@ -255,7 +296,7 @@ class _Carrying:
     async def _answer(self, way: FollowedRun, text: Draft, waiting: Waiting) -> str:
         from bigtask.cli.answer_editing import edit_answer
 
-        given = await edit_answer(way, text, waiting, by=self._frame.who)
+        given = await edit_answer(way, text, waiting, by=self._frame.author)
         return "" if given else f"{waiting.id} still waits for its answer"
 
     @contextmanager
@@ -349,7 +390,8 @@ class _Carrying:
 
         if sys.stderr.isatty():
             click.echo(err=True)
-        console = Console(highlight=False, markup=False, emoji=False)
+        terminal = False if self._plain else None
+        console = Console(highlight=False, markup=False, emoji=False, force_terminal=terminal)
         for line in result_lines(run, name=name, elapsed_ms=self._view.elapsed_ms()):
             console.print(line, soft_wrap=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from bigtask.agents.table import AgentTable
@@ -15,6 +15,9 @@ from bigtask.errors import HolderGone
 from bigtask.host.access import attach
 from bigtask.host.home import RunFolder
 from bigtask.host.link import RunLink, named
+
+Adopt = Callable[[RunFolder], Awaitable[bool]]
+"""Whether a server carries the run out from here on, where nobody did."""
 
 
 class Watcher(Protocol):
@@ -31,13 +34,18 @@ class Watcher(Protocol):
 class Following:
     """`run` is None until the first event, `link` while nobody is attached to."""
 
-    def __init__(self, folder: RunFolder, agents: AgentTable, watcher: Watcher, *, who: str) -> None:
+    def __init__(
+        self, folder: RunFolder, agents: AgentTable, watcher: Watcher, *, who: str, adopt: Adopt
+    ) -> None:
         self.folder = folder
+        self.adopted = False
+        """A server carries the run out because we asked it to."""
         self.run: Run | None = None
         self.link: RunLink | None = None
         self._agents = agents
         self._watcher = watcher
         self._who = who
+        self._adopt = adopt
         self._first: AnyCommand | None = None
         self._asked: int | None = None
 
@@ -52,6 +60,7 @@ class Following:
         Raises what the command raises, RunBusy, or a StoreError.
         """
         while True:
+            self.adopted = await self._adopt(self.folder) or self.adopted
             try:
                 async with attach(self.folder, self._agents, who=self._who) as link:
                     try:

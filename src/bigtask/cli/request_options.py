@@ -38,6 +38,12 @@ _OPTIONS = (
         "--cwd", type=click.Path(path_type=Path), default=Path(), help="The project. Default: this folder."
     ),
     click.option("--agent", metavar="NAME", help="Who does the work; `bigtask agents` lists them."),
+    click.option(
+        "--agent-for",
+        multiple=True,
+        metavar="PHASE=NAME",
+        help="Who does a phase instead: analysis, taskPlanning, workerExecution, aggregation, verification",
+    ),
     click.option("--model", metavar="NAME", help="The agent's model."),
     click.option("--effort", metavar="LEVEL", help="How hard the model thinks, in the agent's own words."),
     click.option(
@@ -72,6 +78,12 @@ _OPTIONS = (
         "Default: ask, or with --yes load only what is approved.",
     ),
     click.option("-y", "--yes", is_flag=True, help="Confirm the plan beforehand."),
+    click.option(
+        "--ci",
+        is_flag=True,
+        help="Ask nobody: the plan is confirmed, permissions are denied unless a rule allows them. Needs a "
+        "cap where the agent costs money, writes reports, and ends with 3 where a person is needed.",
+    ),
 )
 
 
@@ -99,6 +111,7 @@ def request_options(command: Callable[..., T]) -> Callable[..., T]:
 
 _RUN_OPTIONS = (
     "agent",
+    "agent_for",
     "model",
     "effort",
     "max_workers",
@@ -110,21 +123,40 @@ _RUN_OPTIONS = (
     "permission_mode",
     "project_rules",
     "yes",
+    "ci",
 )
 
 
 def _options(
-    *, instructions: str | None, base: str | None, include_changes: bool | None, **as_given: Any
+    *,
+    agent_for: tuple[str, ...],
+    instructions: str | None,
+    base: str | None,
+    include_changes: bool | None,
+    **as_given: Any,
 ) -> Options:
     from bigtask.host.creation import Options
 
     return Options(
+        agent_for=_agents_of_phases(agent_for) or None,
         base=base,
         # A commit that somebody chose is what the run starts from, and nothing beside it.
         include_changes=False if include_changes is None and base is not None else include_changes,
         custom_instructions=None if instructions is None else text_of(instructions),
         **as_given,
     )
+
+
+def _agents_of_phases(given: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in given:
+        phase, sign, name = pair.partition("=")
+        if not (phase and sign and name):
+            raise InvalidInput(f"--agent-for takes PHASE=NAME, not {pair!r}")
+        if phase in found:
+            raise InvalidInput(f"--agent-for names {phase} twice: leave one of the two out")
+        found[phase] = name
+    return found
 
 
 def text_of(given: str) -> str:

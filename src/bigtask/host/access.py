@@ -25,12 +25,15 @@ from bigtask.host.lock import Lock, holder_of, reading
 from bigtask.host.log import SqliteLog, read_closed
 from bigtask.host.log_file import looking
 from bigtask.host.mounts import require_local
+from bigtask.host.nesting import Handed
 from bigtask.host.preparation import Preparation
 from bigtask.host.snapshot import SnapshotLog, restored
 from bigtask.host.socket import SocketLink, serve
+from bigtask.host.standing_answers import StandingAnswers
 from bigtask.host.transcript import Transcripts
 from bigtask.host.trust import TrustGate
 from bigtask.host.vigil import Vigil
+from bigtask.kept_answers import KeptAnswers
 from bigtask.process import Identity, reconcile, warden
 from bigtask.secrecy import Secrecy, of_environment
 from bigtask.sink import log
@@ -45,12 +48,13 @@ _PAUSE_S = 0.05
 
 @asynccontextmanager
 async def hold(
-    folder: RunFolder, agents: AgentTable, *, who: str, idle: bool = False
+    folder: RunFolder, agents: AgentTable, *, who: str, idle: bool = False, handed: Handed | None = None
 ) -> AsyncIterator[LocalLink]:
     """Carries the run out while the block runs. Raises RunBusy, naming the process that does already.
 
     Leaving the block ends the attempts under way; whoever holds the run next finds them lost and goes on.
     An `idle` holder takes commands and records them, but starts nothing: to pause must not begin to spend.
+    `handed` are variables for the sessions of attempts.
     """
     require_local(folder.path)
     lock = Lock.take(folder.lock, who=who)
@@ -80,6 +84,8 @@ async def hold(
                 vigil=Vigil(workspaces.integrity if isinstance(workspaces, RunWorkspaces) else None),
                 trust=TrustGate(run, Approvals(folder.home.approvals), folder.home.path),
                 governor=governor,
+                standing=StandingAnswers(run, KeptAnswers(folder.home.permissions)),
+                handed=handed,
                 redact=secrecy.text,
             )
             holder = Holder(run, snapshots, hands, idle=idle, secrecy=secrecy)
@@ -110,7 +116,7 @@ async def _end_what_is_left(before: Identity) -> None:
 
 def _guarded(hands: Hands, *, idle: bool) -> AbstractAsyncContextManager[object]:
     """Git runs without a keeper of its own. Where it is used, a warden ends it if this process is killed."""
-    return nullcontext() if idle or not hands.uses_git else warden()
+    return nullcontext() if idle or not (hands.places.isolated and hands.places.reachable) else warden()
 
 
 async def _workspaces(run: Run, folder: RunFolder) -> RunWorkspaces | BigtaskError:
@@ -127,18 +133,18 @@ async def _workspaces(run: Run, folder: RunFolder) -> RunWorkspaces | BigtaskErr
 
 @asynccontextmanager
 async def attach(
-    folder: RunFolder, agents: AgentTable, *, who: str, idle: bool = False
+    folder: RunFolder, agents: AgentTable, *, who: str, idle: bool = False, handed: Handed | None = None
 ) -> AsyncIterator[RunLink]:
     """The run's holder, or this process as the holder (with `idle`: an idle one) when there is none."""
     async with AsyncExitStack() as stack:
-        yield await _patiently(lambda: _attach(stack, folder, agents, who, idle), folder)
+        yield await _patiently(lambda: _attach(stack, folder, agents, who, idle, handed), folder)
 
 
 async def _attach(
-    stack: AsyncExitStack, folder: RunFolder, agents: AgentTable, who: str, idle: bool
+    stack: AsyncExitStack, folder: RunFolder, agents: AgentTable, who: str, idle: bool, handed: Handed | None
 ) -> RunLink | None:
     try:
-        return await stack.enter_async_context(hold(folder, agents, who=who, idle=idle))
+        return await stack.enter_async_context(hold(folder, agents, who=who, idle=idle, handed=handed))
     except RunBusy:
         link = SocketLink(folder.socket)
         return link if await link.answers() else None

@@ -13,7 +13,7 @@ import msgspec
 
 from bigtask.core import claims as judged_claims
 from bigtask.core import plan
-from bigtask.core.run import Run, TaskRecord
+from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.states import AttemptState, Phase, TaskState
 from bigtask.core.values import ANALYSIS, PLANNING, RESERVED, VERIFICATION, Check, Task
 from bigtask.protocol.delimiters import neutralise
@@ -223,9 +223,21 @@ def _earlier(record: TaskRecord, number: int) -> str:
         AttemptState.LOST: "it was interrupted",
         AttemptState.TIMEOUT: "it ran out of time",
     }.get(last.state, "its result couldn't be used")
-    said = f" It had got to: {last.action}." if last.action else ""
     why = f" ({last.reason})" if last.reason else ""
-    return f"This is attempt {number}. The one before failed: {ended}{why}.{said}"
+    return f"This is attempt {number}. The one before failed: {ended}{why}.{_done(last)}"
+
+
+def _done(last: Attempt) -> str:
+    """What an attempt had done, as far as it is known."""
+    parts = []
+    if last.action:
+        parts.append(f" It had got to: {last.action}.")
+    calls = ", ".join(f"{number} {kind}" for kind, number in last.tools.items() if number)
+    if calls:
+        parts.append(f" Its tool calls: {calls}.")
+    if last.report is not None and last.report.summary:
+        parts.append(f" What it said of its work: {last.report.summary}")
+    return "".join(parts)
 
 
 def _output(record: TaskRecord) -> dict[str, Any]:

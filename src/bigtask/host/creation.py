@@ -40,12 +40,16 @@ class Options(Value):
     """What the person says about one run; None leaves it to the configuration and the template."""
 
     agent: str | None = None
+    agent_for: Mapping[str, str] | None = None
+    """Who does a phase instead, by the names of phases."""
     model: str | None = None
     effort: str | None = None
     max_workers: int | None = None
     worker_timeout_ms: int | None = None
     max_retries: int | None = None
     spawn_delay_ms: int | None = None
+    stall_after_ms: int | None = None
+    poll_interval_ms: int | None = None
     auto_spawn: bool | None = None
     base: str | None = None
     include_changes: bool | None = None
@@ -59,7 +63,15 @@ class Options(Value):
     custom_instructions: str | None = None
     allowed_commands: tuple[tuple[str, ...], ...] | None = None
     workspaces_gib: float | None = None
+    permissions: Mapping[str, tuple[str, ...]] | None = None
+    """Rules as in the configuration, by `allow`, `ask` and `deny`."""
+    unanswered: Mapping[str, str] | None = None
+    """As in the configuration: `{"permission": "deny after 30m"}`."""
+    depth: int | None = None
+    """How many runs are above this one."""
     yes: bool = False
+    ci: bool = False
+    """Nobody is asked anything; it is `yes` as well."""
 
 
 async def create(
@@ -202,9 +214,11 @@ def settings_of(
     for warning in (*(warning for layer in given for warning in layer.warnings), *found.warnings):
         log("OrchestratorManager").warning("%s", warning)
     agent = _agent(found["agent"], agents)
-    refused = agent.refuses(template_id=template.id)
-    if refused is not None:
-        raise AgentUnavailable(refused)
+    others = [_of_phase(phase, name, agents) for phase, name in (options.agent_for or {}).items()]
+    for each in (agent, *others):
+        refused = each.refuses(template_id=template.id)
+        if refused is not None:
+            raise AgentUnavailable(refused)
     permission = found["permissionMode"]
     if permission.value == "all" and permission.origin.rank is not Rank.OPTIONS:
         raise InvalidInput(
@@ -213,10 +227,11 @@ def settings_of(
         )
     if options.base is not None and options.include_changes:
         raise InvalidInput("a chosen base has no uncommitted changes: leave one of the two out")
+    _require_poll_interval(options.poll_interval_ms)
     phases, available = template.phases, agent.availability()
     settings = Settings(
         agent=agent.name,
-        costs_money=agent.traits.costs_money,
+        costs_money=any(each.traits.costs_money for each in (agent, *others)),
         account=available.account or "",
         subscription=available.subscription,
         phases={
@@ -247,15 +262,23 @@ def settings_of(
         hooks=_hooks(template),
         include=template.config.include,
         setup=template.config.setup,
+        poll_interval_ms=template.config.poll_interval_ms,
     )
+    options = msgspec.structs.replace(options, yes=options.yes or options.ci)
     chosen = {name: value for name, value in msgspec.structs.asdict(options).items() if value is not None}
     settings = msgspec.structs.replace(settings, **{**chosen, **found.fields(), "agent": agent.name})
     if settings.costs_money and settings.yes and settings.max_budget_usd is None:
+        said = "--ci" if settings.ci else "--yes"
         raise InvalidInput(
-            f"--yes with {agent.name}, which costs money, needs a cap: --max-budget-usd AMOUNT, "
+            f"{said} with {agent.name}, which costs money, needs a cap: --max-budget-usd AMOUNT, "
             "or maxBudgetUsd in your configuration"
         )
     return settings
+
+
+def _require_poll_interval(given: int | None) -> None:
+    if given is not None and not 100 <= given <= 30_000:
+        raise InvalidInput(f"pollInterval must be a whole number from 100 to 30000, not {given}")
 
 
 def _agent(chosen: Setting, agents: AgentTable) -> Agent:
@@ -274,6 +297,17 @@ def _agent(chosen: Setting, agents: AgentTable) -> Agent:
     available = agent.availability()
     if not available.usable:
         raise AgentUnavailable(f"the agent {agent.name} can't work here: {available.detail}{by}")
+    return agent
+
+
+def _of_phase(phase: str, name: str, agents: AgentTable) -> Agent:
+    """Raises InvalidInput for a phase that isn't one, and what `find` raises."""
+    if phase not in tuple(Phase):
+        raise InvalidInput(f"there is no phase {phase!r}: choose one of {', '.join(Phase)}")
+    agent = agents.find(name)
+    available = agent.availability()
+    if not available.usable:
+        raise AgentUnavailable(f"the agent {name}, for {phase}, can't work here: {available.detail}")
     return agent
 
 

@@ -8,37 +8,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from bigtask.agents.protocol import Agent, Opening, UsageReported
+from bigtask.agents.protocol import Agent
 from bigtask.core import events as e
 from bigtask.core import observations as o
-from bigtask.core.budget import left_usd
 from bigtask.core.checks import commands_of_whole
 from bigtask.core.gate import Held
-from bigtask.core.phases.intake import includes_changes
 from bigtask.core.phases.limits import WORTH_ASKING_MS
 from bigtask.core.recovery import merges
 from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.states import AttemptState
-from bigtask.core.values import AGGREGATION, ANALYSIS, PLANNING, RESERVED, VERIFICATION, CheckResult, Usage
+from bigtask.core.values import AGGREGATION, RESERVED, VERIFICATION, CheckResult
 from bigtask.errors import BigtaskError, NotFound
-from bigtask.host.attempt import AttemptRun, Controls
+from bigtask.host import nesting
+from bigtask.host.attempt import AttemptRun
+from bigtask.host.attempt_clock import end_s
 from bigtask.host.briefing import Briefer
 from bigtask.host.checking import check
+from bigtask.host.controls import Controls
 from bigtask.host.governor import Governor, Permit
 from bigtask.host.home import RunFolder
 from bigtask.host.hooks import Hooks
-from bigtask.host.integration import Integration, places_of, strategy_of
+from bigtask.host.integration import Integration, places_of
 from bigtask.host.merged_work import describe, describe_for_verdict
+from bigtask.host.opening import opening_of
+from bigtask.host.places import Places
 from bigtask.host.preparation import Preparation
 from bigtask.host.resolution import describe as describe_conflict
+from bigtask.host.standing_answers import StandingAnswers
 from bigtask.host.transcript import Transcript, Transcripts
 from bigtask.host.trust import TrustGate
 from bigtask.host.vigil import Vigil
@@ -46,7 +47,7 @@ from bigtask.process import minimal_env
 from bigtask.sink import Redact, log, nothing_secret
 from bigtask.templates.template import Template
 from bigtask.workspaces.run_workspaces import RunWorkspaces
-from bigtask.workspaces.values import Begun, Workspace
+from bigtask.workspaces.values import Workspace
 
 _OVER = frozenset(
     {
@@ -106,20 +107,21 @@ class Hands:
         vigil: Vigil | None = None,
         trust: TrustGate | None = None,
         governor: Governor | None = None,
+        standing: StandingAnswers | None = None,
+        handed: nesting.Handed | None = None,
         redact: Redact = nothing_secret,
     ) -> None:
         """Without a `preparation` workspaces are used as they are; without a `vigil` nobody looks at what
         attempts do to the repository; without `trust` agents load nothing of the project by themselves;
         without a `governor` the run's sessions share nothing with those of others."""
         self._run = run
-        self._preparation = preparation
-        self._folder = folder
+        self.places = Places(run, folder, workspaces, preparation)
         self._transcripts = transcripts
         self._briefer = Briefer(run, template, self.knows)
         self._env = minimal_env()
+        self._handed = handed or (lambda run_id, task_id, number: {})
         self._agents = agents
         self.resumable = Resumable(agents)
-        self._workspaces = workspaces
         self._redact = redact
         self._at_work: dict[str, _AtWork] = {}
         self._questions: dict[str, tuple[str, int, str]] = {}
@@ -128,23 +130,11 @@ class Hands:
         self._vigil = vigil or Vigil(None)
         self._trust = trust
         self._governor = governor or Governor()
-        self._integration = Integration(run, redact, self._vigil, self._place_of_checks)
-        self.hooks = Hooks(run, self._place_of_hooks, redact)
-        self._preparing = asyncio.Lock()
-        self._prepared = False
+        self._standing = standing
+        self._integration = Integration(run, redact, self._vigil, self.places.of_checks)
+        self.hooks = Hooks(run, self.places.of_hooks, redact)
         self._next_start: dict[str, float] = {}
         self._words = log("WorkerManager")
-
-    @property
-    def workspaces(self) -> RunWorkspaces:
-        """Raises why there are none: the project can't be reached any more."""
-        if isinstance(self._workspaces, BigtaskError):
-            raise self._workspaces
-        return self._workspaces
-
-    @property
-    def uses_git(self) -> bool:
-        return self._run.settings.isolation != "none" and isinstance(self._workspaces, RunWorkspaces)
 
     def knows(self, name: str) -> bool:
         """Whether there is an agent of that name."""
@@ -163,7 +153,8 @@ class Hands:
         record = self._run.record(happened.task_id)
         assert record is not None
         attempt = record.attempts[happened.attempt - 1]
-        controls = Controls(self._briefer.timeout_ms(happened.task_id) / 1000)
+        limit_s = self._briefer.timeout_ms(happened.task_id) / 1000
+        controls = Controls(end_s(limit_s) if attempt.time_up else limit_s)
         task = self.group.create_task(self._attempt(record, attempt, controls))
         self._at_work[happened.task_id] = _AtWork(attempt.number, attempt.agent, task, controls)
 
@@ -186,6 +177,11 @@ class Hands:
         at_work = self._at_work.get(task_id)
         if at_work is not None and at_work.attempt == number:
             self._background(at_work.controls.answer(request_id, happened.answer))
+
+    def remember(self, happened: e.Happened, at: int) -> None:
+        """What outlives the run, also where nobody carries that out."""
+        if isinstance(happened, e.Answered) and self._standing is not None:
+            self._standing.keep(happened, at)
 
     def on_pausing(self, happened: e.Pausing) -> None:
         for id in list(self._at_work):
@@ -215,13 +211,16 @@ class Hands:
     def tidy(self) -> None:
         """Gives up the worktrees of ended attempts that an earlier holder had no time for, and takes a merge
         out that it left undecided and nobody wants any more."""
-        if self._run.settings.isolation == "none" or isinstance(self._workspaces, BigtaskError):
+        if self._standing is not None:
+            self._standing.catch_up()
+        if not self.places.isolated or not self.places.reachable:
             return
+        workspaces = self.places.workspaces
         if self._run.started and not self._run.integrating:
-            self._background(self._integration.tidy(self._workspaces))
+            self._background(self._integration.tidy(workspaces))
         for record in self._run.tasks.values():
             for attempt in record.attempts:
-                if attempt.state in _OVER and self._workspaces.present(record.task.id, attempt.number):
+                if attempt.state in _OVER and workspaces.present(record.task.id, attempt.number):
                     self._release(record.task.id, attempt.number)
 
     def stop(self) -> None:
@@ -251,8 +250,8 @@ class Hands:
 
     async def _take_in(self, task_id: str, number: int) -> None:
         try:
-            await self.prepare()
-            workspaces = self.workspaces
+            await self.places.prepare()
+            workspaces = self.places.workspaces
         except (BigtaskError, OSError) as error:
             self.tell(o.Refused(task_id=task_id, attempt=number, reason=str(error)))
             return
@@ -289,7 +288,7 @@ class Hands:
     async def _judged(self, ended: o.Ended | _NotBegun) -> o.Observation:
         """As it ended, or that it tampered. Reported work is looked at when it is taken in, and an attempt
         that rests when it has gone on."""
-        taken_in = ended.task_id not in RESERVED and self._run.settings.isolation != "none"
+        taken_in = ended.task_id not in RESERVED and self.places.isolated
         if isinstance(ended, _NotBegun | o.Interrupted) or (isinstance(ended, o.Reported) and taken_in):
             return ended
         held = await self._vigil.held(ended.task_id, ended.attempt, self.tell)
@@ -303,7 +302,12 @@ class Hands:
     ) -> o.Ended | _NotBegun:
         task, number = record.task, attempt.number
         agent = self._agent(attempt.agent)
-        workspace = await self._ready(task.id, number, transcript, resumed=attempt.session_id is not None)
+
+        def say(printed: str) -> None:
+            transcript.write("setup", printed)
+
+        resumed = attempt.session_id is not None
+        workspace = await self.places.ready(task.id, number, say, resumed=resumed)
         if isinstance(workspace, o.Unprepared):
             return workspace
         trusted = await self._trusted(agent, task.id, number, workspace)
@@ -322,14 +326,14 @@ class Hands:
             permit.end()
 
     def _tell_held(self, task_id: str, number: int, held: Held) -> None:
-        if held.kind:
-            reset_ms = None if held.until is None else max(held.until - self._governor.now(), 0)
-            self._notice(o.Limited(task_id=task_id, attempt=number, kind=held.kind, reset_ms=reset_ms))
-        else:
-            self.tell(o.Held(task_id=task_id, attempt=number, reason=held.why))
+        left_ms = None if held.until is None else max(held.until - self._governor.now(), 0)
+        self._notice(o.held_up(held, left_ms, task_id=task_id, attempt=number))
 
     def _notice(self, seen: o.Observation) -> None:
         """What is seen, and for a long limit which other agents could do the work."""
+        if isinstance(seen, o.Asked) and self._standing is not None:
+            at_work = self._at_work[seen.task_id]
+            seen = self._standing.known(seen, self._agent(at_work.agent))
         if isinstance(seen, o.Limited) and (seen.reset_ms or 0) >= WORTH_ASKING_MS:
             seen = msgspec.structs.replace(seen, others=self._others())
         self.tell(seen)
@@ -361,19 +365,14 @@ class Hands:
         merged = self._redact(await self._merged(task.id, number, workspace))
         conflict, places = await self._conflict(record, attempt)
         briefing = self._briefer.brief(task.id, number, merged=merged, conflict=self._redact(conflict))
-        # A model's name says nothing to the agent that a person has chosen instead.
-        instead = agent.name != (task.agent or settings.agent)
-        opening = Opening(
-            name=attempt.session_name,
-            cwd=workspace.path,
-            env={**self._env, **workspace.env},
+        opening = opening_of(
+            self._run,
+            record,
+            attempt,
+            agent,
+            workspace,
+            env={**self._env, **self._handed(self._run.id, task.id, number)},
             read_only=briefing.read_only,
-            permission_mode=settings.permission_mode,
-            model=None if instead else task.model or settings.model,
-            effort=settings.effort,
-            resume=attempt.session_id,
-            used=_reported(attempt.usage) if attempt.session_id is not None else None,
-            budget_usd=left_usd(self._run, task.id),
             project_settings=trusted,
         )
         self._words.info("%s attempt %d starts with %s", task.id, number, agent.name)
@@ -385,7 +384,10 @@ class Hands:
             controls,
             self._notice,
             permit=permit,
+            stall_after_s=settings.stall_after_ms / 1000,
+            time_up=attempt.time_up,
             reasked=attempt.reasked,
+            tools=attempt.tools,
         )
         return await carried_out.carry_out(branch=workspace.branch or None, places=places)
 
@@ -400,109 +402,29 @@ class Hands:
         """For the phases after the work: what it came to. Verification's commands run first."""
         if task_id not in (AGGREGATION, VERIFICATION):
             return ""
-        run, isolated = self._run, self._run.settings.isolation != "none"
+        run, isolated = self._run, self.places.isolated
         if task_id == AGGREGATION:
             if not isolated:
                 return ""
-            await self.workspaces.begin_phase(number)
-            return describe(run, await self.workspaces.result())
+            await self.places.workspaces.begin_phase(number)
+            return describe(run, await self.places.workspaces.result())
         checks: tuple[CheckResult, ...] = ()
         if isolated:
-            await self.workspaces.clear_integration()
+            await self.places.workspaces.clear_integration()
         if commands := commands_of_whole(run):
             checks = await check(commands, workspace, self._redact)
             self.tell(o.Checked(task_id=task_id, attempt=number, results=checks))
         if not isolated:
             return describe_for_verdict(run, checks)
-        patch = (await self.workspaces.diff()).decode(errors="replace")
-        return describe_for_verdict(run, checks, await self.workspaces.result(), patch)
+        patch = (await self.places.workspaces.diff()).decode(errors="replace")
+        return describe_for_verdict(run, checks, await self.places.workspaces.result(), patch)
 
     async def _conflict(self, record: TaskRecord, attempt: Attempt) -> tuple[str, dict[str, str]]:
         """For one who resolves a conflict: what it is and what both sides wanted, and where it lies."""
         if attempt.resolves is None:
             return "", {}
-        begun = await self._begun(record.task.id, attempt)
+        begun = await self.places.begun(record.task.id, attempt)
         return describe_conflict(self._run, record, begun), places_of(begun)
-
-    async def _begun(self, task_id: str, attempt: Attempt) -> Begun:
-        strategy = strategy_of(self._run, attempt)
-        return await self.workspaces.begin_merge(task_id, attempt.number, strategy, work=attempt.resolves)
-
-    async def _ready(
-        self, task_id: str, number: int, transcript: Transcript, *, resumed: bool
-    ) -> Workspace | o.Unprepared:
-        """The workspace with all that work in it needs, or what is in the way."""
-        preparation = self._preparation
-        if preparation is None or self._run.settings.isolation == "none" or task_id in (ANALYSIS, PLANNING):
-            return await self._workspace(task_id, number, resumed=resumed)
-        unprepared = await preparation.room(task_id, number)
-        if unprepared is not None:
-            return unprepared
-        workspace = await self._workspace(task_id, number, resumed=resumed)
-
-        def say(printed: str) -> None:
-            transcript.write("setup", printed)
-
-        unprepared = await preparation.prepare(task_id, number, workspace, self.workspaces, say)
-        return unprepared or workspace
-
-    async def _workspace(self, task_id: str, number: int, *, resumed: bool) -> Workspace:
-        if self._run.settings.isolation == "none" or task_id in RESERVED:
-            return await self._integration_workspace()
-        await self.prepare()
-        attempt = self._run.tasks[task_id].attempts[number - 1]
-        if attempt.resolves is not None:
-            return (await self._begun(task_id, attempt)).workspace
-        if resumed:
-            # To acquire a workspace of an earlier holder puts what isn't committed aside, and the session
-            # that goes on in it has written that.
-            with suppress(NotFound):
-                await self.workspaces.commit(task_id, number, "Before an interruption\n")
-        return await self.workspaces.acquire(task_id, number)
-
-    async def _integration_workspace(self) -> Workspace:
-        if self._run.settings.isolation == "none":
-            return self._project
-        await self.prepare()
-        return self.workspaces.integration
-
-    async def _place_of_checks(self) -> Workspace | None:
-        """Where what is merged is checked, with what its commands need; None where that can't be had."""
-        workspace = await self._integration_workspace()
-        if self._preparation is None:
-            return workspace
-        quiet: list[str] = []
-        unprepared = await self._preparation.prepare(AGGREGATION, 1, workspace, self.workspaces, quiet.append)
-        if unprepared is not None:
-            self._words.warning("what is merged isn't checked again: %s", unprepared.reason)
-            return None
-        return workspace
-
-    async def _place_of_hooks(self) -> Workspace:
-        """At its top, wherever below that the run was started: a template names its programs from there."""
-        if self._run.settings.isolation == "none":
-            workspace = self._project
-        else:
-            await self.prepare()
-            workspace = await self.workspaces.beside()
-        top = workspace.path
-        for _ in PurePosixPath(self._run.created.source.prefix).parts:
-            top = top.parent
-        return replace(workspace, path=top)
-
-    @cached_property
-    def _project(self) -> Workspace:
-        """The project itself, for read-only work."""
-        tmp = self._folder.path / "tmp"
-        tmp.mkdir(exist_ok=True)
-        return Workspace(path=Path(self._run.created.source.cwd), branch="", start_commit="", tmp=tmp)
-
-    async def prepare(self) -> None:
-        async with self._preparing:
-            if not self._prepared:
-                settings = self._run.settings
-                await self.workspaces.prepare(base=settings.base, include_changes=includes_changes(self._run))
-                self._prepared = True
 
     async def _pace(self, agent: Agent) -> None:
         """Least time between two session starts of one agent."""
@@ -516,7 +438,7 @@ class Hands:
         await asyncio.sleep(start - now)
 
     def _release(self, task_id: str, number: int) -> None:
-        if task_id not in RESERVED and self._run.settings.isolation != "none":
+        if task_id not in RESERVED and self.places.isolated:
             self._background(self._let_go(task_id, number))
 
     async def _let_go(self, task_id: str, number: int) -> None:
@@ -530,15 +452,9 @@ class Hands:
             if held:
                 self.tell(o.Tampered(task_id=task_id, attempt=number, changed=held))
                 self._vigil.forget(task_id, number)
-            await self.workspaces.release(task_id, number)
+            await self.places.workspaces.release(task_id, number)
         except BigtaskError as error:
             self._words.warning("the workspace of %s %d stays: %s", task_id, number, error)
-
-
-def _reported(usage: Usage) -> UsageReported:
-    return UsageReported(
-        input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=usage.cost_usd
-    )
 
 
 _ACTS: dict[type[e.Happened], Callable[[Hands, Any], None]] = {

@@ -273,6 +273,8 @@ class Holder:
                 done.set_result(self.run.seq)
             else:
                 done.set_exception(problem)
+        for event in events:
+            self.hands.remember(event.data, event.at)
         if not self._idle:
             for event in events:
                 self.hands.act(event.data)

@@ -100,6 +100,11 @@ class Home:
         return self.path / "approvals.json"
 
     @property
+    def permissions(self) -> Path:
+        """What was answered for whole repositories."""
+        return self.path / "permissions.json"
+
+    @property
     def ports(self) -> Path:
         return self.path / "ports.json"
 

@@ -104,7 +104,7 @@ class LocalLink:
 
     @property
     def _workspaces(self) -> RunWorkspaces:
-        return self.holder.hands.workspaces
+        return self.holder.hands.places.workspaces
 
 
 def _require_end(run: Run) -> None:

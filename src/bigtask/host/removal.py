@@ -81,14 +81,14 @@ def only_here(run: Run) -> bool:
 async def _give_up(link: LocalLink) -> None:
     run = link.holder.run
     if run.started and run.settings.isolation != "none":
-        await link.holder.hands.workspaces.give_up()
+        await link.holder.hands.places.workspaces.give_up()
 
 
 async def _let_go_of_repository(link: LocalLink, folder: RunFolder, *, branches: bool) -> None:
     run = link.holder.run
     if run.created.source.kind != "git" or not run.started or run.settings.isolation == "none":
         return
-    repository, root = link.holder.hands.workspaces.repository, Path(run.created.source.root)
+    repository, root = link.holder.hands.places.workspaces.repository, Path(run.created.source.root)
     if branches:
         await refs.delete(repository, run.id, own=folder.path)
     if await refs.kept(repository):

@@ -6,7 +6,6 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,18 +13,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from bigtask.errors import BigtaskError
+from bigtask.dashboard import pages
 from bigtask.server import entrance, rest, runs, templates, workers
 from bigtask.server.channel import Conversation
 from bigtask.server.credentials import Credentials
 from bigtask.server.envelope import failure
 from bigtask.server.guard import KEY_HEADER, SOCKET, Guard
-from bigtask.server.parts import Parts, parts_of
-from bigtask.server.refusal import Refusal, of_error, of_http, of_validation
+from bigtask.server.parts import Gate, Parts, parts_of
+from bigtask.server.refusal import Refusal, refusal_of
 from bigtask.server.role import DELEGATE
 from bigtask.server.schemas import components
 from bigtask.server.traffic import Counting
-from bigtask.sink import log, without_secrets
+from bigtask.sink import log
 
 OPENAPI = "/api/openapi.json"
 
@@ -34,7 +33,7 @@ _WORDS = """Runs and templates of bigtask. Every answer is `{"success": true, â€
 `delegate` among their `x-roles` are open to the token for agents, all others only to the owner."""
 
 
-def api(parts: Parts) -> FastAPI:
+def api(parts: Parts, gate: Gate) -> FastAPI:
     """The endpoints alone, without the guard."""
     app = FastAPI(
         title="bigtask",
@@ -45,8 +44,8 @@ def api(parts: Parts) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
     )
-    app.state.parts = parts
-    for part in (templates, runs, workers, rest, entrance):
+    app.state.parts, app.state.gate = parts, gate
+    for part in (templates, runs, workers, rest, entrance, pages):
         app.router.routes.extend(part.router.routes)
 
     def openapi() -> Response:
@@ -54,8 +53,6 @@ def api(parts: Parts) -> FastAPI:
 
     app.add_api_route(OPENAPI, openapi, methods=["GET"], openapi_extra=DELEGATE, include_in_schema=False)
     app.add_api_websocket_route(SOCKET, _talk)
-    app.add_exception_handler(BigtaskError, _told)
-    app.add_exception_handler(RequestValidationError, _told)
     app.add_exception_handler(HTTPException, _told)
     app.add_exception_handler(Exception, _failed)
     return app
@@ -63,16 +60,16 @@ def api(parts: Parts) -> FastAPI:
 
 def guarded(app: FastAPI, credentials: Credentials) -> ASGIApp:
     """What a server serves."""
-    parts: Parts = app.state.parts
+    gate: Gate = app.state.gate
     guard = Guard(
         app,
         routes=lambda: app.routes,
-        doors=parts.doors,
+        doors=gate.doors,
         credentials=credentials,
-        sign_ins=parts.sign_ins,
-        failures=parts.failures,
+        sign_ins=gate.sign_ins,
+        failures=gate.failures,
     )
-    return Counting(guard, parts.traffic)
+    return Counting(guard, app.state.parts.traffic)
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -105,19 +102,9 @@ async def _talk(socket: WebSocket) -> None:
 
 
 async def _told(request: Request, error: Exception) -> Response:
-    match error:
-        case Refusal():
-            refusal = error
-        case BigtaskError():
-            refusal = of_error(error)
-        case RequestValidationError():
-            refusal = of_validation(error)
-        case HTTPException():
-            refusal = of_http(error)
-        case _:
-            raise error
-    refusal.message = without_secrets(refusal.message)
-    return failure(refusal)
+    """What no route answers, such as that there is none."""
+    assert isinstance(error, HTTPException)
+    return failure(refusal_of(error))
 
 
 async def _failed(request: Request, error: Exception) -> Response:

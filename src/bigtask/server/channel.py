@@ -149,14 +149,14 @@ class Conversation:
                 )
             places = {} if isinstance(after, int) else after
             if places is None:
-                places = {folder.id: _last(parts, folder) for folder in parts.home.folders()}
+                places = {folder.id: _last(parts, folder) for folder in parts.module.home.folders()}
             return lambda: self._forward_all(places), places
         number = after.get(wish.orchestrator_id) if isinstance(after, dict) else after
         folder = parts.folder(wish.orchestrator_id)
         return lambda: self._forward(folder, number or 0), number or 0
 
     async def _forward(self, folder: RunFolder, after: int) -> None:
-        following = self._parts.following
+        following = self._parts.module.following
         try:
             async with aclosing(following.follow(folder, after)) as events:
                 async for event in events:
@@ -170,11 +170,11 @@ class Conversation:
         followed: set[str] = set()
         async with asyncio.TaskGroup() as group:
             while True:
-                for folder in self._parts.home.folders():
+                for folder in self._parts.module.home.folders():
                     if folder.id not in followed:
                         followed.add(folder.id)
                         group.create_task(self._forward(folder, places.get(folder.id, 0)))
-                await self._parts.custody.changed(_LOOK_EVERY_S)
+                await self._parts.module.custody.changed(_LOOK_EVERY_S)
 
     async def _forward_system(self, after: int) -> None:
         async with aclosing(self._parts.system.follow(after)) as texts:
@@ -198,7 +198,7 @@ class Conversation:
 
 
 def _last(parts: Parts, folder: RunFolder) -> int:
-    link = parts.custody.local(folder.id)
+    link = parts.module.custody.local(folder.id)
     if link is not None:
         return link.holder.run.seq
     with looking(folder.log) as connection:

@@ -61,9 +61,10 @@ class Credentials:
             return None
         _, run_id, rest = named.split(".", 2)
         task_id, _, number = rest.rpartition(".")
-        if not self._is_live(run_id, task_id, int(number)):
+        attempt = (run_id, task_id, int(number))
+        if not self._is_live(*attempt):
             return None
-        return Caller(role=Role.ATTEMPT, name=f"attempt {number} at {task_id}")
+        return Caller(role=Role.ATTEMPT, name=f"attempt {number} at {task_id}", attempt=attempt)
 
     def _seal(self, named: str) -> str:
         return hmac.new(self._owner.encode(), named.encode(), hashlib.sha256).hexdigest()

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from bigtask.server.envelope import success
 from bigtask.server.guard import COOKIE, address_of, session_cookie, too_many
-from bigtask.server.parts import TheParts
+from bigtask.server.parts import Gate, TheGate
 from bigtask.server.refusal import Refusal
 from bigtask.server.schemas import STRING, answers
 from bigtask.server.sign_in import LINK_S
@@ -51,6 +51,7 @@ async function signIn() {
   if (told.success) {
     localStorage.setItem("bigtask-key", told.key);
     said.textContent = "You are signed in.";
+    location.replace("/");
   } else {
     said.textContent = told.message;
   }
@@ -70,12 +71,12 @@ async def sign_in_script() -> Response:
 
 
 @router.post("/api/sign-in", responses=answers(key=STRING))
-async def sign_in(parts: TheParts, request: Request, body: SignIn) -> Response:
+async def sign_in(gate: TheGate, request: Request, body: SignIn) -> Response:
     """Takes the code of a link, once, and sets the cookie of a session. `key` goes with every request into
     the header X-Bigtask-Key."""
-    signed_in = parts.sign_ins.sign_in(body.code)
+    signed_in = gate.sign_ins.sign_in(body.code)
     if signed_in is None:
-        wait_s = parts.failures.count(address_of(request.scope))
+        wait_s = gate.failures.count(address_of(request.scope))
         if wait_s:
             raise too_many(wait_s)
         raise Refusal(
@@ -83,27 +84,27 @@ async def sign_in(parts: TheParts, request: Request, body: SignIn) -> Response:
         )
     answer = success(key=signed_in.key)
     answer.set_cookie(
-        COOKIE, signed_in.cookie, httponly=True, samesite="strict", secure=parts.doors.encrypted, path="/"
+        COOKIE, signed_in.cookie, httponly=True, samesite="strict", secure=gate.doors.encrypted, path="/"
     )
     return answer
 
 
 @router.post("/api/sign-out", responses=answers())
-async def sign_out(parts: TheParts, request: Request) -> Response:
+async def sign_out(gate: TheGate, request: Request) -> Response:
     """Ends the session of the cookie."""
     cookie = session_cookie(request.headers.get("cookie", ""))
     if cookie is not None:
-        parts.sign_ins.sign_out(cookie)
+        gate.sign_ins.sign_out(cookie)
     answer = success()
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict", path="/")
     return answer
 
 
 @router.post("/api/sign-in-links", status_code=201, responses=answers(code=201, said="Created.", link=STRING))
-async def new_link(parts: TheParts) -> Response:
+async def new_link(gate: TheGate) -> Response:
     """A link that signs a browser in, once, within a quarter of an hour."""
-    return success(201, link=link_to(parts), validForSeconds=LINK_S)
+    return success(201, link=link_to(gate), validForSeconds=LINK_S)
 
 
-def link_to(parts: TheParts) -> str:
-    return f"{parts.doors.url}/sign-in#{parts.sign_ins.new_code()}"
+def link_to(gate: Gate) -> str:
+    return f"{gate.doors.url}/sign-in#{gate.sign_ins.new_code()}"

@@ -15,6 +15,7 @@ from http.cookies import CookieError, SimpleCookie
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bigtask.dashboard import pages
 from bigtask.server.credentials import Credentials
 from bigtask.server.doors import Doors
 from bigtask.server.envelope import JSON, failure
@@ -30,7 +31,14 @@ KEY_PROTOCOL = "key."
 BODY_LIMIT = 8 * 1024 * 1024
 _BODY_S = 30.0
 
-PUBLIC = frozenset({("GET", "/sign-in"), ("GET", "/sign-in.js"), ("POST", "/api/sign-in")})
+PUBLIC = frozenset(
+    {
+        ("GET", "/sign-in"),
+        ("GET", "/sign-in.js"),
+        ("POST", "/api/sign-in"),
+        *(("GET", path) for path in pages.FILES),
+    }
+)
 """What has to answer before anybody has signed in. Nothing of a run or a template is in it."""
 
 SOCKET = "/api/ws"
@@ -101,9 +109,7 @@ class Guard:
         caller = self._known(scope, headers)
         if caller is None:
             raise self._unknown(scope)
-        if method not in _METHODS:
-            raise Refusal(405, f"that can't be done here: use {', '.join(sorted(_METHODS))}")
-        if caller.role.value not in self._roles(scope):
+        if caller.role.value not in self._roles(scope, method):
             raise Refusal(403, f"this isn't for the role {caller.role}: it is the owner's to do")
         return caller
 
@@ -151,15 +157,27 @@ class Guard:
             headers={"WWW-Authenticate": "Bearer"},
         )
 
-    def _roles(self, scope: Scope) -> Sequence[str]:
-        """Of the route that will answer; what no route answers is for whoever is known, to be told so."""
+    def _roles(self, scope: Scope, method: str) -> Sequence[str]:
+        """Of the route that will answer; what no route answers is for whoever is known, to be told so. Raises
+        Refusal where only another method is answered."""
         if scope["type"] == "websocket":
             return (Role.OWNER.value, Role.DELEGATE.value)
+        others: set[str] = set()
+        literal: set[str] = set()
         for route in self._routes():
             match, _ = route.matches(scope)
-            if match is Match.FULL:
+            if match is Match.FULL and method in _METHODS:
                 extra = getattr(route, "openapi_extra", None) or {}
                 return list(extra.get(MARK, (Role.OWNER.value,)))
+            if match is not Match.NONE:
+                methods_of = getattr(route, "methods", None) or set()
+                others |= methods_of
+                # `create` isn't a run, although a run's address would fit.
+                literal |= methods_of if getattr(route, "path", "") == scope["path"] else set()
+        others = literal or others
+        if others or method not in _METHODS:
+            methods = ", ".join(sorted(others or _METHODS))
+            raise Refusal(405, f"that can't be done here: use {methods}", headers={"Allow": methods})
         return (Role.OWNER.value, Role.DELEGATE.value)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +9,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
-from bigtask.agents.table import AgentTable
-from bigtask.errors import NotFound
-from bigtask.host.home import Home, RunFolder, is_run_id
-from bigtask.server.custody import Custody
+from bigtask.errors import InvalidInput, NotFound
+from bigtask.host.home import RunFolder, is_run_id
+from bigtask.module import OrchestratorModule
 from bigtask.server.doors import Doors
-from bigtask.server.following import Following
 from bigtask.server.once import Once
 from bigtask.server.role import Caller
 from bigtask.server.sign_in import Failures, SignIns
@@ -25,35 +22,53 @@ from bigtask.templates.manager import TemplateManager
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
-    home: Home
-    agents: AgentTable
-    templates: TemplateManager
-    custody: Custody
-    following: Following
-    once: Once
+class Gate:
+    """How browsers get in. Where the routes are part of another application, that one's gate is used."""
+
     sign_ins: SignIns
     failures: Failures
     doors: Doors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    module: OrchestratorModule
+    once: Once
     system: SystemEvents
     traffic: Traffic
-    environ: Mapping[str, str]
 
     def folder(self, run_id: str) -> RunFolder:
         """By the whole id and nothing else. Raises NotFound."""
         if is_run_id(run_id):
-            folder = RunFolder(self.home.runs / run_id)
+            folder = RunFolder(self.module.home.runs / run_id)
             if folder.log.exists():
                 return folder
         raise NotFound(f"there is no run {run_id[:40]!r}: GET /api/orchestrator lists them")
 
     def templates_of(self, cwd: str | None) -> TemplateManager:
-        return self.templates if cwd is None else self.templates.in_project(Path(cwd))
+        """Raises InvalidInput for a folder that can't be."""
+        if cwd is None:
+            return self.module.templates
+        if not Path(cwd).is_absolute():
+            raise InvalidInput(
+                f"cwd is {cwd[:200]!r}: give the absolute path of a folder on the server's machine"
+            )
+        return self.module.templates_of(cwd)
+
+
+PARTS = "bigtask.parts"
+"""Under which a request of another application carries them."""
 
 
 def parts_of(connection: HTTPConnection) -> Parts:
-    found = connection.app.state.parts
+    found = connection.scope["state"].get(PARTS) or connection.app.state.parts
     assert isinstance(found, Parts)
+    return found
+
+
+def gate_of(connection: HTTPConnection) -> Gate:
+    found = connection.app.state.gate
+    assert isinstance(found, Gate)
     return found
 
 
@@ -64,4 +79,5 @@ def caller_of(request: Request) -> Caller:
 
 
 TheParts = Annotated[Parts, Depends(parts_of)]
+TheGate = Annotated[Gate, Depends(gate_of)]
 TheCaller = Annotated[Caller, Depends(caller_of)]

@@ -23,6 +23,7 @@ from bigtask.errors import (
     RunBusy,
     StaleRevision,
 )
+from bigtask.sink import without_secrets
 
 NAMES = {
     400: "ValidationError",
@@ -71,7 +72,22 @@ class Refusal(HTTPException):
         return NAMES[self.status_code]
 
 
-def of_error(error: BigtaskError) -> Refusal:
+def refusal_of(error: BigtaskError | RequestValidationError | HTTPException) -> Refusal:
+    """Without secrets in its words."""
+    match error:
+        case Refusal():
+            refusal = error
+        case BigtaskError():
+            refusal = _of_error(error)
+        case RequestValidationError():
+            refusal = _of_validation(error)
+        case _:
+            refusal = _of_http(error)
+    refusal.message = without_secrets(refusal.message)
+    return refusal
+
+
+def _of_error(error: BigtaskError) -> Refusal:
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     return Refusal(status, str(error), _details(error))
 
@@ -95,7 +111,7 @@ def pointed(problems: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"pointer": pointer, "message": sentence} for pointer, sentence in problems]
 
 
-def of_validation(error: RequestValidationError) -> Refusal:
+def _of_validation(error: RequestValidationError) -> Refusal:
     """All that is wrong with a request: of its body with JSON pointers, else with the parameter's name."""
     errors, sentences = [], []
     for found in error.errors():
@@ -116,7 +132,7 @@ def _escaped(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")
 
 
-def of_http(error: HTTPException) -> Refusal:
+def _of_http(error: HTTPException) -> Refusal:
     """What the framework itself refuses: no such route, or not with this method."""
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")

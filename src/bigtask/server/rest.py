@@ -28,9 +28,9 @@ router = APIRouter(route_class=StrictRoute, tags=["rest"])
 async def inbox(parts: TheParts) -> Response:
     """Everything that waits for a person, over all runs."""
     waiting: list[dict[str, Any]] = []
-    for folder in parts.home.folders():
+    for folder in parts.module.home.folders():
         try:
-            run = await parts.custody.run(folder)
+            run = await parts.module.custody.run(folder)
         except (BigtaskError, OSError):
             continue  # the list of runs says why it can't be read
         for item in run.waiting.values():
@@ -42,9 +42,9 @@ async def inbox(parts: TheParts) -> Response:
 @router.get("/api/agents", openapi_extra=DELEGATE, responses=answers(agents=OBJECTS, answers=OBJECT))
 async def agents(parts: TheParts) -> Response:
     """The agents, whether they can work here, and how well they kept to the form of answers lately."""
-    last = await record(parts.home)
+    last = await record(parts.module.home)
     found = []
-    for agent in parts.agents.values():
+    for agent in parts.module.agents.values():
         available, traits = agent.availability(), agent.traits
         found.append(
             {
@@ -64,7 +64,7 @@ async def agents(parts: TheParts) -> Response:
 @router.get("/api/health", openapi_extra=EVERYBODY, responses=answers(status=STRING, version=STRING))
 async def health(parts: TheParts) -> Response:
     """`ok`, or `trouble` with the runs that can't record at the moment."""
-    held = parts.custody.troubles()
+    held = parts.module.custody.troubles()
     return success(status="trouble" if held else "ok", version=version("bigtask"), troubles=held)
 
 
@@ -79,7 +79,7 @@ async def health(parts: TheParts) -> Response:
 )
 async def metrics(parts: TheParts) -> Response:
     """What the server carries out and how much it is used, for Prometheus."""
-    held = parts.custody.held_here()
+    held = parts.module.custody.held_here()
     by_status = dict.fromkeys(Status, 0)
     for run in held:
         by_status[status(run)] += 1

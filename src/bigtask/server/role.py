@@ -18,10 +18,12 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """`name` is recorded with what the caller decides."""
+    """`name` is recorded with what the caller decides; `attempt` is whose a caller of that role is, as run,
+    task and number."""
 
     role: Role
     name: str
+    attempt: tuple[str, str, int] | None = None
 
 
 MARK = "x-roles"
@@ -35,5 +37,6 @@ def open_to(*roles: Role) -> dict[str, Any]:
 
 OWNER = open_to(Role.OWNER)
 DELEGATE = open_to(Role.OWNER, Role.DELEGATE)
+ATTEMPT = open_to(Role.ATTEMPT)
 EVERYBODY = open_to(*Role)
 """Everybody who is known: a credential is needed all the same."""

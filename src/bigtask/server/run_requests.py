@@ -71,9 +71,16 @@ class AnswerWaiting(Body):
 
     waiting_id: Annotated[str, Field(min_length=1, max_length=200)]
     answer: Annotated[str, Field(min_length=1, max_length=200)]
-    scope: Literal["once", "task", "run"] = "once"
+    scope: Literal["once", "task", "run", "repository"] = "once"
     data: dict[str, Any] | None = None
 
 
 class SayToWorker(Body):
     text: Annotated[str, Field(min_length=1, max_length=200_000)]
+
+
+class ReportProgress(Body):
+    percent: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False, strict=False)] | None = None
+    action: Annotated[str, Field(max_length=2_000, examples=["Writing the tests"])] = ""
+    files_done: Annotated[int, Field(ge=0, le=1 << 31)] | None = None
+    files_total: Annotated[int, Field(ge=0, le=1 << 31)] | None = None

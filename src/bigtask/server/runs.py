@@ -10,33 +10,16 @@ from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from bigtask.core import view as views
-from bigtask.core.commands import (
-    Answer,
-    AnyCommand,
-    Cancel,
-    Confirm,
-    EditPlan,
-    Modification,
-    Pause,
-    Resume,
-    Start,
-)
 from bigtask.core.edits import Edit
-from bigtask.core.run import Run
 from bigtask.core.states import Status
+from bigtask.core.view import RunView
 from bigtask.errors import Forbidden, InvalidInput
-from bigtask.host import creation, removal
 from bigtask.host.creation import Options
 from bigtask.host.home import RunFolder
-from bigtask.host.link import RunLink
-from bigtask.report.result import result_of
-from bigtask.server.accounts import account_of
 from bigtask.server.envelope import success
 from bigtask.server.parts import Parts, TheCaller, TheParts
 from bigtask.server.refusal import Refusal
 from bigtask.server.role import DELEGATE, Caller, Role
-from bigtask.server.run_list import RunList, page_of
 from bigtask.server.run_requests import (
     AnswerWaiting,
     ConfirmRun,
@@ -48,7 +31,6 @@ from bigtask.server.run_requests import (
 from bigtask.server.schemas import BOOLEAN, INTEGER, OBJECTS, STRING, answers, list_of, nullable, ref
 from bigtask.server.streaming import stream
 from bigtask.server.strict_route import StrictRoute
-from bigtask.server.summary import Summary, summary
 
 BASE = "/api/orchestrator"
 
@@ -69,7 +51,7 @@ async def list_runs(
 ) -> Response:
     """Newest first. `cursor` of an answer is where the next page begins, null at the end; runs whose log
     can't be read are in `unreadable` with the reason."""
-    found: RunList = await page_of(parts, status=status, limit=limit, cursor=cursor)
+    found = await parts.module.orchestrators.page(status=status, limit=limit, cursor=cursor)
     return success(orchestrators=found.runs, unreadable=found.unreadable, cursor=found.cursor)
 
 
@@ -94,43 +76,46 @@ async def create_run(
     if not cwd.is_absolute():
         raise InvalidInput(f"cwd is {body.cwd!r}: give the absolute path of a folder on the server's machine")
     asked = msgspec.json.encode((caller.role, msgspec.json.decode(await request.body())), order="sorted")
+    runs = parts.module
     async with parts.once.run_id(idempotency_key, asked) as run_id:
-        folder = RunFolder(parts.home.runs / run_id)
-        if not folder.log.exists():
-            await creation.create(
-                parts.home,
-                template_id=body.template_id,
-                cwd=cwd,
-                request=body.message,
-                agents=parts.agents,
-                templates=parts.templates_of(body.cwd),
-                options=options,
-                variables=body.custom_variables,
-                environ=parts.environ,
-                by=caller.name,
-                run_id=run_id,
-            )
-            parts.custody.tell()
-    return await _shown(parts, folder, 201)
+        if RunFolder(runs.home.runs / run_id).log.exists():
+            return _run(await runs.orchestrators.get(run_id), 201)
+        made = await runs.orchestrators.create(
+            template_id=body.template_id,
+            cwd=cwd,
+            message=body.message,
+            custom_variables=body.custom_variables,
+            options=options,
+            by=caller.name,
+            run_id=run_id,
+        )
+        return _run(made, 201)
 
 
 @router.get("/{run_id}", openapi_extra=DELEGATE, responses=answers(404, **_RUN))
 async def get_run(parts: TheParts, run_id: str) -> Response:
     """The whole state."""
-    return await _shown(parts, parts.folder(run_id))
+    return _run(await parts.module.orchestrators.get(parts.folder(run_id).id))
 
 
 @router.get("/{run_id}/status", openapi_extra=DELEGATE, responses=answers(404, orchestrator=ref("Summary")))
 async def get_status(parts: TheParts, run_id: str) -> Response:
     """The state in a few words, with progress and cost."""
-    folder = parts.folder(run_id)
-    return success(orchestrator=await _summary(parts, folder))
+    return success(orchestrator=await parts.module.orchestrators.status(parts.folder(run_id).id))
 
 
 @router.post("/{run_id}/start", openapi_extra=DELEGATE, responses=_MOVED)
 async def start_run(parts: TheParts, caller: TheCaller, run_id: str) -> Response:
     """Begins a run. One that has begun and that nobody carries out any more is carried on."""
-    return await _carried_on(parts, run_id, Start(by=caller.name))
+    return _run(await parts.module.orchestrators.start(parts.folder(run_id).id, by=caller.name))
+
+
+@router.post("/{run_id}/adopt", responses=_MOVED)
+async def adopt_run(parts: TheParts, run_id: str) -> Response:
+    """Takes up a run that nobody carries out, as it stands: for commands, which then ask its holder."""
+    folder = parts.folder(run_id)
+    await parts.module.custody.adopt(folder)
+    return _run(await parts.module.orchestrators.get(folder.id))
 
 
 @router.post("/{run_id}/pause", openapi_extra=DELEGATE, responses=_MOVED)
@@ -138,19 +123,20 @@ async def pause_run(
     parts: TheParts, caller: TheCaller, run_id: str, body: PauseRun | None = None
 ) -> Response:
     """Nothing new begins, and what is under way stops at its next safe point."""
-    return await _asked(parts, run_id, Pause(by=caller.name, now=body is not None and body.now))
+    now = body is not None and body.now
+    return _run(await parts.module.orchestrators.pause(parts.folder(run_id).id, now=now, by=caller.name))
 
 
 @router.post("/{run_id}/resume", responses=_MOVED)
 async def resume_run(parts: TheParts, caller: TheCaller, run_id: str) -> Response:
     """Goes on with a run that is paused, or that nobody carries out any more."""
-    return await _carried_on(parts, run_id, Resume(by=caller.name))
+    return _run(await parts.module.orchestrators.resume(parts.folder(run_id).id, by=caller.name))
 
 
 @router.post("/{run_id}/cancel", responses=_MOVED)
 async def cancel_run(parts: TheParts, caller: TheCaller, run_id: str) -> Response:
     """Ends a run; its work stays on its branches."""
-    return await _asked(parts, run_id, Cancel(by=caller.name))
+    return _run(await parts.module.orchestrators.cancel(parts.folder(run_id).id, by=caller.name))
 
 
 @router.put("/{run_id}/plan", openapi_extra=DELEGATE, responses=answers(404, 409, 412, **_RUN))
@@ -163,8 +149,8 @@ async def edit_plan(
 ) -> Response:
     """All edits or none, where the plan is still the one that was read; the result is checked as a whole."""
     revision = body.revision if body.revision is not None else _number(if_match)
-    command = EditPlan(revision=revision, edits=_edits(body.edits), by=caller.name)
-    return await _asked(parts, run_id, command)
+    runs, id = parts.module.orchestrators, parts.folder(run_id).id
+    return _run(await runs.edit_plan(id, _edits(body.edits), revision=revision, by=caller.name))
 
 
 @router.post("/{run_id}/confirm", responses=answers(404, 409, 412, **_RUN))
@@ -172,7 +158,7 @@ async def confirm_run(
     parts: TheParts, caller: TheCaller, run_id: str, body: ConfirmRun | None = None
 ) -> Response:
     """Starts the workers of the plan, which may be changed a last time."""
-    return await _carried_on(parts, run_id, _confirmation(body, caller))
+    return await _confirmed(parts, caller, run_id, body)
 
 
 @router.post("/{run_id}/confirm-tasks", responses=answers(404, 409, 412, **_RUN))
@@ -180,17 +166,22 @@ async def confirm_tasks(
     parts: TheParts, caller: TheCaller, run_id: str, body: ConfirmRun | None = None
 ) -> Response:
     """The same as `confirm`."""
-    return await _carried_on(parts, run_id, _confirmation(body, caller))
+    return await _confirmed(parts, caller, run_id, body)
 
 
 @router.post("/{run_id}/answer", responses=_MOVED)
 async def answer_waiting(parts: TheParts, caller: TheCaller, run_id: str, body: AnswerWaiting) -> Response:
     """Settles something that the run waits for; `waiting` of the run lists what there is, with the answers
     that each takes."""
-    command = Answer(
-        waiting_id=body.waiting_id, answer=body.answer, scope=body.scope, data=body.data, by=caller.name
+    answered = await parts.module.orchestrators.answer(
+        parts.folder(run_id).id,
+        body.waiting_id,
+        body.answer,
+        scope=body.scope,
+        data=body.data,
+        by=f"{caller.name}@api",
     )
-    return await _asked(parts, run_id, command)
+    return _run(answered)
 
 
 @router.post(
@@ -198,21 +189,15 @@ async def answer_waiting(parts: TheParts, caller: TheCaller, run_id: str, body: 
 )
 async def merge_run(parts: TheParts, caller: TheCaller, run_id: str) -> Response:
     """Puts the result into your branch or folder. Repeated, it changes nothing and says `already`."""
-
-    async def merge(link: RunLink) -> dict[str, Any]:
-        return await link.merge(by=caller.name)
-
-    return success(orchestratorId=run_id, **await parts.custody.through(parts.folder(run_id), merge))
+    merged = await parts.module.orchestrators.merge(parts.folder(run_id).id, by=caller.name)
+    return success(orchestratorId=run_id, **merged)
 
 
 @router.post("/{run_id}/merge/undo", responses=answers(404, 409, commit=nullable(STRING), files=OBJECTS))
 async def undo_merge(parts: TheParts, caller: TheCaller, run_id: str) -> Response:
     """Takes the result out again, where nothing has changed since."""
-
-    async def undo(link: RunLink) -> dict[str, Any]:
-        return await link.undo_merge(by=caller.name)
-
-    return success(orchestratorId=run_id, **await parts.custody.through(parts.folder(run_id), undo))
+    undone = await parts.module.orchestrators.merge(parts.folder(run_id).id, undo=True, by=caller.name)
+    return success(orchestratorId=run_id, **undone)
 
 
 @router.get(
@@ -233,9 +218,9 @@ async def get_events(
     if "text/event-stream" in accept:
         begin = _number(last_event_id) if last_event_id else after
         return StreamingResponse(stream(parts, folder, begin), media_type="text/event-stream")
-    found = await parts.following.page(folder, after, limit)
+    found = await parts.module.following.page(folder, after, limit)
     return success(
-        events=[msgspec.Raw(parts.following.text(run_id, event)) for event in found],
+        events=[msgspec.Raw(parts.module.following.text(run_id, event)) for event in found],
         after=found[-1].seq if found else after,
     )
 
@@ -243,7 +228,7 @@ async def get_events(
 @router.get("/{run_id}/result", openapi_extra=DELEGATE, responses=answers(404, result=ref("RunResult")))
 async def get_result(parts: TheParts, run_id: str) -> Response:
     """What the run has come to, also while it goes on; docs/results.md."""
-    return success(result=result_of(await parts.custody.run(parts.folder(run_id))))
+    return success(result=await parts.module.orchestrators.result(parts.folder(run_id).id))
 
 
 @router.get(
@@ -253,47 +238,20 @@ async def get_diff(
     parts: TheParts, run_id: str, task_id: Annotated[str | None, Query(alias="taskId", max_length=200)] = None
 ) -> Response:
     """What the run, or the last attempt at one of its tasks, has changed."""
-
-    async def look(link: RunLink) -> tuple[Any, str]:
-        return await link.changes(task_id), await link.diff(task_id)
-
-    files, patch = await parts.custody.through(parts.folder(run_id), look)
-    return success(orchestratorId=run_id, taskId=task_id, files=files, patch=patch)
+    found = await parts.module.orchestrators.changes(parts.folder(run_id).id, task_id)
+    return success(orchestratorId=run_id, taskId=task_id, files=found.files, patch=found.patch)
 
 
 @router.delete("/{run_id}", responses=answers(404, 409, orchestratorId=STRING))
 async def delete_run(parts: TheParts, run_id: str) -> Response:
     """Forgets a run that is over. Its branches stay in the repository; a result that isn't merged and exists
     nowhere else isn't deleted."""
-    folder = parts.folder(run_id)
-    run = await parts.custody.run(folder)
-    if run.outcome is not None or not run.started:
-        await parts.custody.let_go(run_id)
-    await removal.delete(folder, parts.agents)
-    parts.custody.tell()
+    await parts.module.orchestrators.delete(parts.folder(run_id).id)
     return success(orchestratorId=run_id)
 
 
-async def _carried_on(parts: Parts, run_id: str, command: AnyCommand) -> Response:
-    return _run(await parts.custody.carry_on(parts.folder(run_id), command))
-
-
-async def _asked(parts: Parts, run_id: str, command: AnyCommand) -> Response:
-    return _run(await parts.custody.ask(parts.folder(run_id), command))
-
-
-async def _shown(parts: Parts, folder: RunFolder, code: int = 200) -> Response:
-    return _run(await parts.custody.run(folder), code)
-
-
-def _run(run: Run, code: int = 200) -> Response:
-    return success(code, orchestratorId=run.id, orchestrator=views.view(run))
-
-
-async def _summary(parts: Parts, folder: RunFolder) -> Summary:
-    run = await parts.custody.run(folder)
-    account = account_of(parts.agents, run.settings.agent)
-    return summary(run, held=parts.custody.is_held(folder), account=account)
+def _run(view: RunView, code: int = 200) -> Response:
+    return success(code, orchestratorId=view.id, orchestrator=view)
 
 
 def _options(given: RunOptions, caller: Caller) -> Options:
@@ -308,13 +266,13 @@ def _options(given: RunOptions, caller: Caller) -> Options:
     return Options(**chosen)
 
 
-def _confirmation(body: ConfirmRun | None, caller: Caller) -> Confirm:
+async def _confirmed(parts: Parts, caller: Caller, run_id: str, body: ConfirmRun | None) -> Response:
     given = body or ConfirmRun()
-    changes = {
-        id: Modification(skip=wanted.skip, priority=wanted.priority)
-        for id, wanted in given.modifications.items()
-    }
-    return Confirm(revision=given.revision, modifications=changes, by=caller.name)
+    changes = {id: wanted.model_dump() for id, wanted in given.modifications.items()}
+    confirmed = await parts.module.orchestrators.confirm_tasks(
+        parts.folder(run_id).id, changes, revision=given.revision, by=caller.name
+    )
+    return _run(confirmed)
 
 
 def _edits(given: list[dict[str, Any]]) -> tuple[Edit, ...]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
+from bigtask.core.summary import Summary
 from bigtask.core.view import RunView, WorkerView
 from bigtask.report.result import RunResult
 from bigtask.server.refusal import NAMES
-from bigtask.server.summary import Summary
 
 _SHAPES = (RunView, WorkerView, Summary, RunResult)
 

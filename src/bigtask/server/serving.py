@@ -8,37 +8,41 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from bigtask.agents.table import AgentTable
-from bigtask.approvals import Approvals
 from bigtask.errors import InvalidInput
 from bigtask.host.home import Home
+from bigtask.host.nesting import TOKEN, URL
+from bigtask.host.run_list import unattended
+from bigtask.module import OrchestratorModule
 from bigtask.server.application import api, guarded
 from bigtask.server.credentials import Credentials, folder_of
-from bigtask.server.custody import Custody
-from bigtask.server.doors import Doors, doors, is_loopback
+from bigtask.server.doors import doors, is_loopback
 from bigtask.server.entrance import link_to
-from bigtask.server.following import Following
 from bigtask.server.leader import proclaim
 from bigtask.server.once import Once
-from bigtask.server.parts import Parts
-from bigtask.server.run_list import unattended
+from bigtask.server.parts import Gate, Parts
 from bigtask.server.sign_in import Failures, SignIns
 from bigtask.server.system_events import SystemEvents
 from bigtask.server.traffic import Traffic
-from bigtask.templates.manager import TemplateManager
+
+if TYPE_CHECKING:
+    from bigtask.mcp.endpoint import Endpoint
 
 PORT = 7717
+WHO = "bigtask serve"
 
 _LAST_ANSWERS_S = 3
 """So long connections may take to end when the server does."""
 _MESSAGE_LIMIT = 1024 * 1024
+_KEPT_S = 75
 _BACKLOG = 128
 
 
@@ -97,52 +101,55 @@ async def serve(
     Whoever calls it leads the home (`leader.leading`). Raises InvalidInput for an address or a certificate
     that can't be used.
     """
-    custody = Custody(agents)
+
+    def handed(run_id: str, task_id: str, number: int) -> Mapping[str, str]:
+        return {URL: found.url, TOKEN: credentials.of_attempt(run_id, task_id, number)}
+
+    module = OrchestratorModule(
+        home=home.path,
+        agents=agents,
+        environ=environ,
+        who=WHO,
+        closed="the server is ending: ask again when it has started anew",
+        handed=handed,
+    )
     folder = folder_of(home)
-    credentials = Credentials(folder, who=who, is_live=custody.is_live)
+    credentials = Credentials(folder, who=who, is_live=module.custody.is_live)
+    parts = Parts(
+        module=module, once=Once(folder / "keys"), system=SystemEvents(module.templates), traffic=Traffic()
+    )
     with _listening(address) as listener:
         port = listener.getsockname()[1]
         found = doors(address.host, port, tls=address.certificate is not None, proxy=address.proxy)
-        parts = _parts(home, custody, agents, folder, found, environ)
-        server = _Server(_config(address, guarded(api(parts), credentials)), custody)
+        gate = Gate(sign_ins=SignIns(folder / "sign-ins"), failures=Failures(), doors=found)
+        app = api(parts, gate)
+        endpoint = _mcp(module)
+        if endpoint is not None:
+            app.router.routes.append(endpoint.route)
+        server = _Server(_config(address, guarded(app, credentials)), module)
+        await module.initialize()
+        left = await unattended(home, module.custody)
         proclaim(folder, found.url)
-        with _ended_by_signals(server):
-            welcome(
-                Welcome(
+        async with endpoint.running() if endpoint is not None else nullcontext():
+            with _ended_by_signals(server):
+                told = Welcome(
                     url=found.url,
-                    link=link_to(parts),
+                    link=link_to(gate),
                     token_file=credentials.owner_file,
                     delegate_file=credentials.delegate_file,
-                    unattended=await unattended(parts),
+                    unattended=left,
                 )
-            )
-            await server.serve([listener])
+                welcome(told)
+                await server.serve([listener])
 
 
-def _parts(
-    home: Home,
-    custody: Custody,
-    agents: AgentTable,
-    folder: Path,
-    found: Doors,
-    environ: Mapping[str, str],
-) -> Parts:
-    approvals = Approvals(home.approvals)
-    templates = TemplateManager(user_dir=home.templates, approvals=approvals)
-    return Parts(
-        home=home,
-        agents=agents,
-        templates=templates,
-        custody=custody,
-        following=Following(custody),
-        once=Once(folder / "keys"),
-        sign_ins=SignIns(),
-        failures=Failures(),
-        doors=found,
-        system=SystemEvents(TemplateManager(user_dir=home.templates, approvals=approvals)),
-        traffic=Traffic(),
-        environ=environ,
-    )
+def _mcp(module: OrchestratorModule) -> Endpoint | None:
+    """None where the extra isn't installed."""
+    if find_spec("mcp") is None:
+        return None
+    from bigtask.mcp.endpoint import Endpoint
+
+    return Endpoint(module)
 
 
 @contextmanager
@@ -180,6 +187,8 @@ def _config(address: Address, app: Any) -> uvicorn.Config:
         # A header that anybody can send says nothing about who they are.
         proxy_headers=False,
         server_header=False,
+        # Longer than clients pause: one that asks just when it is cut off would take that for a failure.
+        timeout_keep_alive=_KEPT_S,
         timeout_graceful_shutdown=_LAST_ANSWERS_S,
         ssl_certfile=address.certificate,
         ssl_keyfile=address.key,
@@ -194,9 +203,9 @@ def _config(address: Address, app: Any) -> uvicorn.Config:
 class _Server(uvicorn.Server):
     """Lets go of the runs before the connections end, so that followers hear all that happened."""
 
-    def __init__(self, config: uvicorn.Config, custody: Custody) -> None:
+    def __init__(self, config: uvicorn.Config, module: OrchestratorModule) -> None:
         super().__init__(config)
-        self._custody = custody
+        self._module = module
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -204,7 +213,7 @@ class _Server(uvicorn.Server):
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._custody.close()
+        await self._module.close()
         await super().shutdown(sockets)
 
 

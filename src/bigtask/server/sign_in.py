@@ -9,11 +9,19 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from bigtask import durable_file
+from bigtask.sink import log
 
 LINK_S = 15 * 60
 SESSION_S = 12 * 60 * 60
 """A browser that hasn't asked for anything for so long has to sign in again."""
 _SESSIONS = 64
+_WRITE_S = 5 * 60
+"""How often at most it is kept that somebody is still there."""
 FAILURES = 10
 WINDOW_S = 60.0
 _ADDRESSES = 1_024
@@ -31,12 +39,15 @@ class SignedIn:
 
 
 class SignIns:
-    """In memory: when the server ends, everybody is signed out. Of codes and cookies digests are kept."""
+    """Of codes and cookies digests are kept. Browsers stay signed in when the server starts anew, where
+    `file` is given; links don't outlive it."""
 
-    def __init__(self, clock: Clock = time.monotonic) -> None:
+    def __init__(self, file: Path | None = None, clock: Clock = time.time) -> None:
+        self._file = file
         self._clock = clock
         self._codes: dict[str, float] = {}
-        self._sessions: dict[str, tuple[str, float]] = {}
+        self._sessions: dict[str, tuple[str, float]] = _read(file)
+        self._written = clock()
 
     def new_code(self) -> str:
         now = self._clock()
@@ -54,6 +65,7 @@ class SignIns:
         while len(self._sessions) >= _SESSIONS:
             del self._sessions[next(iter(self._sessions))]
         self._sessions[_digest(signed_in.cookie)] = (_digest(signed_in.key), self._clock() + SESSION_S)
+        self._write()
         return signed_in
 
     def holds(self, cookie: str, key: str) -> bool:
@@ -67,10 +79,31 @@ class SignIns:
             return False
         del self._sessions[digest]
         self._sessions[digest] = (kept, now + SESSION_S)
+        if now - self._written > _WRITE_S:
+            self._write()
         return True
 
     def sign_out(self, cookie: str) -> None:
         self._sessions.pop(_digest(cookie), None)
+        self._write()
+
+    def _write(self) -> None:
+        self._written = self._clock()
+        if self._file is None:
+            return
+        try:
+            durable_file.replace(self._file, msgspec.json.encode(self._sessions))
+        except OSError as error:
+            log("Server").warning("who is signed in can't be kept: %s", error)
+
+
+def _read(file: Path | None) -> dict[str, tuple[str, float]]:
+    if file is None:
+        return {}
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, tuple[str, float]])
+    except (OSError, msgspec.DecodeError):
+        return {}  # whoever was signed in gets a new link
 
 
 def _digest(secret: str) -> str:

@@ -15,7 +15,7 @@ _BEAT_S = 15.0
 
 async def stream(parts: Parts, folder: RunFolder, after: int) -> AsyncIterator[bytes]:
     """Until the client goes, the server ends or the run is deleted."""
-    events = parts.following.follow(folder, after)
+    events = parts.module.following.follow(folder, after)
     parts.traffic.streams += 1
     following: asyncio.Task[Event] | None = None
     try:
@@ -35,7 +35,7 @@ async def stream(parts: Parts, folder: RunFolder, after: int) -> AsyncIterator[b
             yield b"id: %d\nevent: %s\ndata: %s\n\n" % (
                 event.seq,
                 event.type.encode(),
-                parts.following.text(folder.id, event),
+                parts.module.following.text(folder.id, event),
             )
     finally:
         parts.traffic.streams -= 1

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bigtask.server.refusal import Refusal
+from bigtask.errors import BigtaskError
+from bigtask.server.envelope import failure
+from bigtask.server.refusal import Refusal, refusal_of
 from bigtask.templates.reading import Unreadable, parse_any
 
 
@@ -37,6 +41,10 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def strictly(request: Request) -> Response:
-            return await handle(_StrictRequest(request.scope, request.receive))
+            try:
+                return await handle(_StrictRequest(request.scope, request.receive))
+            except (BigtaskError, RequestValidationError, HTTPException) as error:
+                # Here, so that it is so in whatever application the route is.
+                return failure(refusal_of(error))
 
         return strictly

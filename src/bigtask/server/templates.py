@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from fastapi import APIRouter, Header, Query
 from fastapi import Body as InBody
+from fastapi import Path as InPath
 from starlette.responses import Response
 
 from bigtask.errors import InvalidInput
@@ -36,6 +37,8 @@ Template = Annotated[
     dict[str, Any],
     InBody(examples=[{"id": "mine", "name": "Mine", "extends": "_default"}], description="docs/templates.md"),
 ]
+TemplateId = Annotated[str, InPath(json_schema_extra={"pattern": "^[a-z0-9_][a-z0-9_-]{0,63}$"})]
+"""The pattern is for the document: what isn't an id is told in words."""
 IfMatch = Annotated[str | None, Header(max_length=200, description="The ETag of what was read.")]
 Revision = Annotated[str | None, Query(max_length=200, description="The same as If-Match.")]
 
@@ -64,7 +67,9 @@ async def export_templates(
 @router.get(
     "/{template_id}", openapi_extra=DELEGATE, responses=answers(404, template=OBJECT, revision=STRING)
 )
-async def get_template(parts: TheParts, template_id: str, resolved: bool = True, cwd: Cwd = None) -> Response:
+async def get_template(
+    parts: TheParts, template_id: TemplateId, resolved: bool = True, cwd: Cwd = None
+) -> Response:
     """One template with everything that it inherits, or as its own file has it. The revision stands in the
     ETag as well; shipped ones have none."""
     manager = parts.templates_of(cwd)
@@ -79,13 +84,13 @@ async def get_template(parts: TheParts, template_id: str, resolved: bool = True,
 )
 async def create_template(parts: TheParts, template: Template) -> Response:
     """A custom template. All errors are told at once, with JSON pointers."""
-    return _saved(await _waited(lambda: parts.templates.create(template)), 201)
+    return _saved(await _waited(lambda: parts.module.templates.create(template)), 201)
 
 
 @router.put("/{template_id}", responses=answers(404, 409, 412, template=OBJECT, revision=STRING))
 async def update_template(
     parts: TheParts,
-    template_id: str,
+    template_id: TemplateId,
     template: Template,
     if_match: IfMatch = None,
     revision: Revision = None,
@@ -94,18 +99,20 @@ async def update_template(
     wanted = _revision(if_match, revision)
     if wanted is None:
         raise InvalidInput("say which revision you have read: send If-Match, or ?revision=")
-    return _saved(await _waited(lambda: parts.templates.update(template_id, template, revision=wanted)))
+    return _saved(
+        await _waited(lambda: parts.module.templates.update(template_id, template, revision=wanted))
+    )
 
 
 @router.delete("/{template_id}", responses=answers(404, 409, 412, id=STRING))
 async def delete_template(
-    parts: TheParts, template_id: str, if_match: IfMatch = None, revision: Revision = None
+    parts: TheParts, template_id: TemplateId, if_match: IfMatch = None, revision: Revision = None
 ) -> Response:
     """Deletes a custom template; with a revision, only where it is still that one."""
     wanted = _revision(if_match, revision)
     if wanted is None:
-        wanted = parts.templates.find(template_id).revision
-    await _waited(lambda: parts.templates.delete(template_id, revision=wanted))
+        wanted = parts.module.templates.find(template_id).revision
+    await _waited(lambda: parts.module.templates.delete(template_id, revision=wanted))
     return success(id=template_id)
 
 
@@ -114,17 +121,19 @@ async def delete_template(
     status_code=201,
     responses=answers(404, 409, code=201, said="Created.", template=OBJECT, revision=STRING),
 )
-async def duplicate_template(parts: TheParts, template_id: str, body: DuplicateTemplate) -> Response:
+async def duplicate_template(parts: TheParts, template_id: TemplateId, body: DuplicateTemplate) -> Response:
     """A copy among your own templates."""
     new_id = body.id or id_from(body.name)
-    return _saved(await _waited(lambda: parts.templates.duplicate(template_id, new_id, name=body.name)), 201)
+    return _saved(
+        await _waited(lambda: parts.module.templates.duplicate(template_id, new_id, name=body.name)), 201
+    )
 
 
 @router.post("/import", responses=answers(imported=OBJECTS))
 async def import_templates(parts: TheParts, body: ImportTemplates) -> Response:
     """Each is saved or refused on its own, parents first."""
     data = msgspec.json.encode(body.templates)
-    found = await _waited(lambda: parts.templates.import_(data, replacing=body.replacing))
+    found = await _waited(lambda: parts.module.templates.import_(data, replacing=body.replacing))
     return success(
         imported=[
             {"label": one.label, "id": one.id, "outcome": one.outcome, "errors": pointed(one.errors)}
@@ -148,7 +157,7 @@ async def validate_template(parts: TheParts, template: Template, cwd: Cwd = None
     responses=answers(404, phase=STRING, system=STRING, user=STRING),
 )
 async def preview_template(
-    parts: TheParts, template_id: str, body: PreviewTemplate | None = None, cwd: Cwd = None
+    parts: TheParts, template_id: TemplateId, body: PreviewTemplate | None = None, cwd: Cwd = None
 ) -> Response:
     """A prompt as an agent would get it, with sample values for what only a run knows."""
     wanted = body or PreviewTemplate()

@@ -14,16 +14,16 @@ import msgspec
 
 from bigtask.core.events import Event
 from bigtask.errors import HolderGone, NotFound
+from bigtask.host.custody import Custody
 from bigtask.host.home import RunFolder
 from bigtask.host.link import RunLink
 from bigtask.host.lock import reading
 from bigtask.host.log_file import looking, read_events
 from bigtask.host.socket import SocketLink
-from bigtask.server.custody import Custody
 
 PAGE = 256
 _LOOK_EVERY_S = 0.5
-"""How long another process's doing may stay unseen; what this server does is told at once."""
+"""How long another process's doing may stay unseen; what this process does is told at once."""
 _SOON_S = 0.05
 _TEXTS = 2_048
 _TEXT_LIMIT = 16 * 1024
@@ -33,6 +33,7 @@ class Following:
     def __init__(self, custody: Custody) -> None:
         self._custody = custody
         self._texts: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._reading: dict[tuple[str, int, int], asyncio.Task[list[Event] | None]] = {}
 
     def text(self, run_id: str, event: Event) -> bytes:
         """The event as clients see it, made once however many there are."""
@@ -51,7 +52,7 @@ class Following:
         while True:
             link: RunLink | None = self._custody.local(folder.id)
             if link is None:
-                read = await asyncio.to_thread(_read_page, folder, after, limit)
+                read = await self._read(folder, after, limit)
                 if read is not None:
                     return read
                 link = SocketLink(folder.socket)
@@ -61,8 +62,24 @@ class Following:
                 # It has just ended, or is just beginning.
                 await self._custody.changed(_SOON_S)
 
+    async def _read(self, folder: RunFolder, after: int, limit: int) -> list[Event] | None:
+        """Once for all who want the same at the same time: watchers of a run go through it side by side."""
+        key = (folder.id, after, limit)
+        task = self._reading.get(key)
+        if task is None:
+            task = self._reading[key] = asyncio.create_task(
+                asyncio.to_thread(_read_page, folder, after, limit)
+            )
+            task.add_done_callback(lambda done: self._read_ended(key, done))
+        return await asyncio.shield(task)
+
+    def _read_ended(self, key: tuple[str, int, int], task: asyncio.Task[list[Event] | None]) -> None:
+        del self._reading[key]
+        if not task.cancelled():
+            task.exception()  # whoever waits has it; nobody has to
+
     async def follow(self, folder: RunFolder, after: int = 0) -> AsyncGenerator[Event, None]:
-        """From `after` on, until the server ends or the run is deleted."""
+        """From `after` on, until the custody ends or the run is deleted."""
         seen: object = None
         while not self._custody.ending:
             link = self._custody.local(folder.id)
@@ -81,7 +98,7 @@ class Following:
                 return
             if stamp != seen:
                 try:
-                    found = await asyncio.to_thread(_read_page, folder, after, PAGE)
+                    found = await self._read(folder, after, PAGE)
                 except NotFound:
                     return
                 if found:

@@ -1,4 +1,4 @@
-"""The runs that this server carries out, and the way to those that it doesn't."""
+"""The runs that this process carries out, and the way to those that it doesn't."""
 
 from __future__ import annotations
 
@@ -12,24 +12,42 @@ from bigtask.agents.table import AgentTable
 from bigtask.core.commands import AnyCommand
 from bigtask.core.hooks import due
 from bigtask.core.run import Run
-from bigtask.errors import BigtaskError, Conflict, HolderGone
+from bigtask.core.states import IllegalMove
+from bigtask.errors import BigtaskError, Conflict, HolderGone, StoreError
 from bigtask.host import access
 from bigtask.host.home import RunFolder
 from bigtask.host.link import LocalLink, RunLink, named
 from bigtask.host.lock import reading
+from bigtask.host.nesting import Handed
 from bigtask.sink import log
 
-WHO = "bigtask serve"
-
 T = TypeVar("T")
+
+_ADOPTED_S = 10.0
 
 
 class Custody:
     """A run is taken up when somebody wants it to go on, and let go of when it rests: a paused or ended run
     costs nothing, and another process may have it. What another process carries out is asked there."""
 
-    def __init__(self, agents: AgentTable) -> None:
+    def __init__(
+        self,
+        agents: AgentTable,
+        *,
+        who: str,
+        closed: str,
+        hand_over: Callable[[RunFolder], Awaitable[object]] | None = None,
+        handed: Handed | None = None,
+    ) -> None:
+        """`who` other processes are told that the run is held by; `closed` is the sentence for those who ask
+        before `open` or after `close`. `hand_over` may let another process take up what would be taken up
+        here. `handed` are variables for the sessions of attempts."""
         self._agents = agents
+        self._handed = handed
+        self._hand_over = hand_over
+        self._who = who
+        self._closed = closed
+        self._open = False
         self._held: dict[str, _Held] = {}
         self._alone: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._news = asyncio.Event()
@@ -39,8 +57,11 @@ class Custody:
     def ending(self) -> bool:
         return self._ending
 
+    def open(self) -> None:
+        self._open, self._ending = True, False
+
     def local(self, run_id: str) -> LocalLink | None:
-        """Where this server carries the run out at this moment."""
+        """Where this process carries the run out at this moment."""
         held = self._held.get(run_id)
         if held is None or not held.link.done() or held.link.cancelled() or held.link.exception():
             return None
@@ -61,16 +82,25 @@ class Custody:
         return link is not None and link.holder.run.is_live(task_id, number)
 
     async def changed(self, timeout_s: float) -> None:
-        """Until this server has taken up or let go of some run, or the time is over."""
+        """Until this process has taken up or let go of some run, or the time is over."""
         news = self._news
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await news.wait()
 
     async def run(self, folder: RunFolder) -> Run:
-        """The state by now. Raises what `access.read_run` raises."""
+        """The state by now. Raises what `access.read_run` raises, and StoreError for a log whose events can't
+        follow each other."""
         link = self.local(folder.id)
-        return link.holder.run if link is not None else await access.read_run(folder)
+        if link is not None:
+            return link.holder.run
+        try:
+            return await access.read_run(folder)
+        except IllegalMove as error:
+            raise StoreError(
+                f"the log of {folder.id} can't be followed ({error}): "
+                f"`bigtask logs {folder.id} --verify` says where"
+            ) from None
 
     def is_held(self, folder: RunFolder) -> bool:
         """By this process or another one."""
@@ -80,7 +110,7 @@ class Custody:
             return not free
 
     async def carry_on(self, folder: RunFolder, command: AnyCommand) -> Run:
-        """The run after the command, which from then on is carried out, by this server unless another process
+        """The run after the command, which from then on is carried out, by this process unless another one
         does it already."""
         wanted = named(command)
         while True:
@@ -126,11 +156,21 @@ class Custody:
                     if folder.id in self._held:
                         continue
                     self._require_open()
-                    async with access.attach(folder, self._agents, who=WHO, idle=True) as link:
+                    async with access.attach(folder, self._agents, who=self._who, idle=True) as link:
                         return await work(link)
             except HolderGone:
                 if held is not None:
                     await held.ended()
+
+    async def link(self, folder: RunFolder) -> RunLink:
+        """The way to the run's holder; this process becomes it where there is none."""
+        return (await self._taken_up(folder)).link.result()
+
+    async def adopt(self, folder: RunFolder) -> None:
+        """Takes the run up for somebody who is about to ask its holder for something. If nothing comes of
+        it, the run is let go of again."""
+        held = await self._taken_up(folder)
+        asyncio.get_running_loop().call_later(_ADOPTED_S, held.look)
 
     async def let_go(self, run_id: str) -> None:
         """So that somebody else may hold the run."""
@@ -141,7 +181,7 @@ class Custody:
 
     async def close(self) -> None:
         """Lets go of every run: whoever takes one up next goes on with it."""
-        self._ending = True
+        self._open, self._ending = False, True
         held = [one.task for one in self._held.values() if one.task is not None]
         for one in self._held.values():
             one.enough.set()
@@ -150,8 +190,8 @@ class Custody:
         self.tell()
 
     def _require_open(self) -> None:
-        if self._ending:
-            raise Conflict("the server is ending: ask again when it has started anew")
+        if not self._open:
+            raise Conflict(self._closed)
 
     async def _taken_up(self, folder: RunFolder) -> _Held:
         """Its link is there. Raises what keeps the run from being held."""
@@ -169,25 +209,39 @@ class Custody:
 
     async def _carry(self, folder: RunFolder, held: _Held) -> None:
         """Opened, used and closed in one task."""
-        async with access.attach(folder, self._agents, who=WHO) as link:
+        if self._hand_over is not None:
+            await self._hand_over(folder)
+        async with access.attach(folder, self._agents, who=self._who, handed=self._handed) as link:
             held.link.set_result(link)
             if not isinstance(link, LocalLink):
                 return
             self.tell()
-            following = asyncio.create_task(self._until_it_rests(link))
             enough = asyncio.create_task(held.enough.wait())
             try:
-                await asyncio.wait({following, enough}, return_when=asyncio.FIRST_COMPLETED)
-                await held.leave()
+                while not await held.leave(link.holder.run):
+                    await self._until_it_rests(link, held, enough)
             finally:
-                following.cancel()
                 enough.cancel()
-                await asyncio.wait({following, enough})
+                await asyncio.wait({enough})
 
-    async def _until_it_rests(self, link: LocalLink) -> None:
+    async def _until_it_rests(self, link: LocalLink, held: _Held, enough: asyncio.Task[bool]) -> None:
+        """Or it is enough. After a command that changed nothing no event comes: then `quiet` says so."""
+        following = asyncio.create_task(self._followed(link, held))
+        quiet = asyncio.create_task(held.quiet.wait())
+        try:
+            await asyncio.wait({following, quiet, enough}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            following.cancel()
+            quiet.cancel()
+            await asyncio.wait({following, quiet})
+            held.quiet.clear()
+
+    async def _followed(self, link: LocalLink, held: _Held) -> None:
         async for _ in link.follow(link.holder.run.seq):
+            held.wanted = False
             if _rests(link.holder.run):
                 return
+        held.enough.set()  # its holder has ended: what ended it is raised by leaving
 
     def _ended(self, folder: RunFolder, held: _Held, task: asyncio.Task[None]) -> None:
         """One run's trouble is no other run's: it is told to whoever waits, and logged."""
@@ -206,7 +260,7 @@ class Custody:
         """After a command that changed nothing no event comes, and the run may rest already."""
         held = self._held.get(folder.id)
         if held is not None and _rests(link.holder.run):
-            held.enough.set()
+            held.look()
 
     def tell(self) -> None:
         """Those who wait for a change look again."""
@@ -218,6 +272,11 @@ class _Held:
     def __init__(self) -> None:
         self.link: asyncio.Future[RunLink] = asyncio.get_running_loop().create_future()
         self.enough = asyncio.Event()
+        """The run is to be let go of, whatever it does."""
+        self.quiet = asyncio.Event()
+        """The run may rest: somebody should look."""
+        self.wanted = True
+        """Somebody has just taken the run up, and hasn't said yet what for."""
         self.task: asyncio.Task[None] | None = None
         self._users = 0
         self._unused = asyncio.Event()
@@ -230,6 +289,7 @@ class _Held:
         has to be recorded as well. Raises HolderGone when it is being let go of already."""
         if self._leaving:
             raise HolderGone("the run is being let go of: ask again")
+        self.wanted = False
         self._users += 1
         self._unused.clear()
         try:
@@ -239,11 +299,18 @@ class _Held:
             if not self._users:
                 self._unused.set()
 
-    async def leave(self) -> None:
-        """When nobody uses it; from then on nobody can."""
+    def look(self) -> None:
+        """Nobody is about to ask for anything any more."""
+        self.wanted = False
+        self.quiet.set()
+
+    async def leave(self, run: Run) -> bool:
+        """Whether nobody uses the run any more, and nobody can: when it rests, or it is enough."""
         while self._users:
             await self._unused.wait()
-        self._leaving = True
+        # Whoever used it last may have set it going again.
+        self._leaving = self.enough.is_set() or (_rests(run) and not self.wanted)
+        return self._leaving
 
     async def ended(self) -> None:
         """When it isn't held any more. Raises what ended it, where something did."""
@@ -256,3 +323,8 @@ def _rests(run: Run) -> bool:
     if run.outcome is not None:
         return not due(run) and not run.live and not run.integrating
     return (run.paused or not run.started) and not run.live and not run.integrating
+
+
+def goes_on(run: Run) -> bool:
+    """It has begun and is neither paused nor over: somebody should carry it out."""
+    return run.started and run.outcome is None and not run.paused
