@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents import programs
 from bigtask.agents.offline.agent import OfflineAgent
 from bigtask.agents.protocol import (
     Agent,
@@ -39,6 +40,7 @@ from bigtask.protocol.belief import Accepted, AskAgain, Verdict, accept
 from bigtask.protocol.reading import read_value
 from bigtask.protocol.turn import TurnReading
 from claude.rows import answering_claude, claude_showing
+from desktop.rows import answering_desktop, desktop_showing
 
 TIMEOUT_S = 100
 """Real programs on a busy machine: what isn't done by then hangs."""
@@ -121,13 +123,23 @@ PROMPT = Prompt(
 )
 
 
-@pytest.fixture(params=[*AGENTS, "claude"])
+PROGRAMS: Mapping[str, programs.Maker] = {"command": programs.command_agent, "acp": programs.acp_agent}
+NOT_SHOWN = {"command": ("asks permission", "reports by a tool", "uses tools")}
+
+
+@pytest.fixture(params=[*AGENTS, "claude", "desktop", *PROGRAMS])
 def agents(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Agent]]:
     with ExitStack() as stack:
 
         def showing(behaviour: str) -> Agent:
             if request.param == "claude":
                 agent = stack.enter_context(claude_showing(behaviour))
+            elif request.param == "desktop":
+                agent = stack.enter_context(desktop_showing(behaviour, BEHAVIOURS.get(behaviour, ())))
+            elif request.param in PROGRAMS:
+                shown = behaviour not in NOT_SHOWN.get(request.param, ())
+                made = programs.showing(PROGRAMS[request.param], BEHAVIOURS, behaviour)
+                agent = stack.enter_context(made) if shown else None
             else:
                 agent = AGENTS[request.param](behaviour)
             if agent is None:
@@ -137,14 +149,19 @@ def agents(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Agent]]:
         yield showing
 
 
-@pytest.fixture(params=[*ANSWERING, "claude"])
+REAL: Mapping[str, Callable[[], AbstractContextManager[Agent]]] = {
+    "claude": answering_claude,
+    "desktop": answering_desktop,
+    "command": lambda: programs.showing(programs.command_agent, BEHAVIOURS, "answers"),
+    "acp": lambda: programs.showing(programs.acp_agent, BEHAVIOURS, "answers"),
+}
+
+
+@pytest.fixture(params=[*ANSWERING, *REAL])
 def agent(request: pytest.FixtureRequest) -> Iterator[Agent]:
     with ExitStack() as stack:
-        yield (
-            stack.enter_context(answering_claude())
-            if request.param == "claude"
-            else ANSWERING[request.param]()
-        )
+        real = REAL.get(request.param)
+        yield stack.enter_context(real()) if real is not None else ANSWERING[request.param]()
 
 
 @pytest.fixture

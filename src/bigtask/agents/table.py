@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,6 +19,16 @@ def _claude() -> Agent:
     return ClaudeAgent()
 
 
+def _desktop() -> Agent:
+    from bigtask.agents.desktop.agent import DesktopAgent
+    from bigtask.configuration.files import user_layer
+    from bigtask.configuration.layers import of_environment
+    from bigtask.configuration.resolution import resolve
+
+    settings = resolve((of_environment(os.environ), user_layer(os.environ)))
+    return DesktopAgent(settings["desktopEndpoint"].value, elsewhere=settings["desktopElsewhere"].value)
+
+
 def _offline() -> Agent:
     from bigtask.agents.offline.agent import OfflineAgent
 
@@ -31,8 +42,28 @@ def _scripted(name: str) -> Agent:
     return ScriptedAgent(load_script(Path(name.removeprefix(SCRIPTED))), name=name)
 
 
-AGENTS: dict[str, Callable[[], Agent]] = {"claude": _claude, "offline": _offline}
-"""In the order in which one is chosen when nobody names one."""
+AGENTS: dict[str, Callable[[], Agent]] = {"claude": _claude, "desktop": _desktop, "offline": _offline}
+"""In the order in which one is chosen when nobody names one; after them come those that are defined."""
+
+
+def _defined() -> dict[str, Callable[[], Agent]]:
+    """The agents that bigtask knows a file for, and a person's own, which stand above them."""
+    from bigtask.agents.acp.agent import AcpAgent
+    from bigtask.agents.acp.catalogue import known
+    from bigtask.agents.command.agent import CommandAgent
+    from bigtask.configuration.agent_definitions import AcpDefinition, Definition, definitions
+    from bigtask.configuration.files import user_layer
+    from bigtask.configuration.layers import of_environment
+    from bigtask.configuration.resolution import resolve
+
+    def maker(name: str, definition: Definition) -> Callable[[], Agent]:
+        if isinstance(definition, AcpDefinition):
+            return lambda: AcpAgent(name, definition)
+        return lambda: CommandAgent(name, definition)
+
+    settings = resolve((of_environment(os.environ), user_layer(os.environ)))
+    found: dict[str, Definition] = {**known(), **definitions(settings["agents"].value)}
+    return {name: maker(name, definition) for name, definition in found.items()}
 
 
 class AgentTable(Mapping[str, Agent]):
@@ -40,18 +71,22 @@ class AgentTable(Mapping[str, Agent]):
 
     def __init__(self, own: Mapping[str, Agent] | None = None) -> None:
         self._made: dict[str, Agent] = dict(own or {})
+        self._defined: Mapping[str, Callable[[], Agent]] | None = None
 
     def __getitem__(self, name: str) -> Agent:
         """Raises KeyError; `find` has the sentence for people."""
         if name not in self._made:
-            self._made[name] = _scripted(name) if name.startswith(SCRIPTED) else AGENTS[name]()
+            if name.startswith(SCRIPTED):
+                self._made[name] = _scripted(name)
+            else:
+                self._made[name] = (AGENTS[name] if name in AGENTS else self._others()[name])()
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        yield from dict.fromkeys((*AGENTS, *self._made))
+        yield from dict.fromkeys((*AGENTS, *self._others(), *self._made))
 
     def __len__(self) -> int:
-        return len({*AGENTS, *self._made})
+        return len({*AGENTS, *self._others(), *self._made})
 
     def find(self, name: str) -> Agent:
         """Raises NotFound, or InvalidInput for a script that can't be played."""
@@ -60,6 +95,11 @@ class AgentTable(Mapping[str, Agent]):
         except KeyError:
             known = ", ".join(self)
             raise NotFound(f"there is no agent {name!r}: choose one of {known}, or {SCRIPTED}FILE") from None
+
+    def _others(self) -> Mapping[str, Callable[[], Agent]]:
+        if self._defined is None:
+            self._defined = _defined()
+        return self._defined
 
     def first_usable(self) -> Agent | None:
         return next((agent for agent in self.values() if agent.availability().usable), None)

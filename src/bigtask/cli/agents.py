@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bigtask.cli.frame import Frame, carry_out, json_option, print_json
+from bigtask.cli.limit_words import wakes_at
 from bigtask.cli.screen import Screen, note, table, word
 from bigtask.core.events import iso
 from bigtask.words import counted, duration, one_line
@@ -61,6 +63,8 @@ def command(frame: Frame, as_json: bool) -> None:
         style = "" if one["usable"] else "dim"
         rows.add_row(*(word(str(cells[name]), style=style) for name in columns))
     screen.print(rows)
+    for problem in _problems():
+        note(f"not used: {problem}")
     at_work = sum(one["sessions"] for one in found)
     if at_work:
         note(f"{counted(at_work, 'session')} at work on this machine, of all runs")
@@ -80,6 +84,17 @@ def describe(agent: Agent) -> dict[str, Any]:
         "canInterrupt": traits.can_interrupt,
         "canResume": traits.can_resume,
     }
+
+
+def _problems() -> list[str]:
+    """What keeps agents of the person's own from being there."""
+    import os
+
+    from bigtask.configuration.files import user_layer
+    from bigtask.configuration.layers import of_environment
+
+    layers = (user_layer(os.environ), of_environment(os.environ))
+    return [problem for layer in layers for problem in layer.problems]
 
 
 def _standing(home: Home) -> Callable[[Agent], dict[str, Any]]:
@@ -107,7 +122,9 @@ def _limit(limit: dict[str, Any] | None) -> str:
     if limit is None:
         return ""
     left = limit["msLeft"]
-    return f" (limited for {duration(left)})" if left else " (limited just now: one session tries again)"
+    if not left:
+        return " (limited just now: one session tries again)"
+    return f" (limited for {duration(left)}, until {wakes_at(time.time() * 1000 + left, left)})"
 
 
 def _show_answers(screen: Screen, last: Record) -> None:

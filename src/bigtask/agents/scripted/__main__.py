@@ -11,6 +11,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -24,6 +25,7 @@ from bigtask.errors import InvalidInput
 _STDOUT, _STDERR = 1, 2
 _CHUNK = 64 * 1024
 _LINE = 120
+_PIECE_S = 0.05
 _LONGEST_REQUEST = 64 * 2**20
 
 
@@ -48,11 +50,25 @@ class _ChildProcess:
     async def raw(self, text: str) -> None:
         await _print(text.encode(errors="replace") + b"\n")
 
+    async def busy(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        # In pieces: an interruption has to be heard meanwhile.
+        while (left := end - loop.time()) > 0:
+            _reckon(min(left, _PIECE_S))
+            await asyncio.sleep(0)
+
     async def hang_deaf(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         # Blocks the event loop on purpose: neither an interruption nor the end of input is heard.
         while True:
             signal.pause()
+
+
+def _reckon(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
 
 
 async def _print(data: bytes, to: int = _STDOUT) -> None:

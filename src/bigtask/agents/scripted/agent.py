@@ -93,6 +93,7 @@ class _Counted:
         self.answer = session.answer
         self.send = session.send
         self.interrupt = session.interrupt
+        self.activity = session.activity
 
     @property
     def id(self) -> str:

@@ -27,6 +27,7 @@ from bigtask.agents.scripted.matching import Occasion, good_data, occasion_of, s
 from bigtask.agents.scripted.script import (
     Answer,
     Ask,
+    Busy,
     Crash,
     Delay,
     End,
@@ -135,6 +136,9 @@ class Player:
         if self._script.can_interrupt:
             self._interrupted.set()
 
+    def activity(self) -> None:
+        """It has no process of its own."""
+
     async def _play(
         self, steps: Sequence[Step], prompt: Prompt, occasion: Occasion, variables: dict[str, Any]
     ) -> AsyncGenerator[SessionEvent, None]:
@@ -169,7 +173,11 @@ class Player:
                     self._asked += 1
                     self._answers[request_id] = asyncio.get_running_loop().create_future()
                     yield PermissionAsked(
-                        request_id=request_id, question=filled(step.question, variables), options=step.options
+                        request_id=request_id,
+                        question=filled(step.question, variables),
+                        options=step.options,
+                        tool=step.tool,
+                        subject=filled(step.subject, variables),
                     )
                     said = await self._unless_interrupted(_result(self._answers[request_id]))
                     del self._answers[request_id]
@@ -189,6 +197,8 @@ class Player:
                     variables["MESSAGE"] = await self._unless_interrupted(self._messages.get())
                 case Delay():
                     await self._unless_interrupted(asyncio.sleep(step.seconds))
+                case Busy():
+                    await self._unless_interrupted(self._stage.busy(step.seconds))
                 case Hang(deaf=True):
                     await self._stage.hang_deaf()
                 case Hang():

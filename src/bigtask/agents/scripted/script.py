@@ -30,8 +30,10 @@ A step is an object with `do`; texts may hold `{NAME}`, replaced once from the p
 `tool`       a tool call without effect: `kind`, `name`, `detail`, `path`
 `write`      a file below the working directory: `path`, `content`, `how`: `write`, `append`, `delete`
 `delay`      `seconds`
+`busy`       `seconds` in which nothing is said. A child process works all the while
 `ask`        a permission: `question`, `options`, `allow` and `deny`: the steps that follow the answer
-             (the first option is the one that allows)
+             (the first option is the one that allows). `tool`, `subject`: what it is to do with what,
+             for rules
 `listen`     wait for a message
 `usage`      `input_tokens`, `output_tokens`, `cost_usd`: of the session so far
 `limit`      `kind`, `reset_s`
@@ -113,11 +115,17 @@ class Delay(msgspec.Struct, tag_field="do", tag="delay", forbid_unknown_fields=T
     seconds: Seconds
 
 
+class Busy(msgspec.Struct, tag_field="do", tag="busy", forbid_unknown_fields=True, frozen=True):
+    seconds: Seconds
+
+
 class Ask(msgspec.Struct, tag_field="do", tag="ask", forbid_unknown_fields=True, frozen=True):
     question: str
     options: Annotated[list[str], msgspec.Meta(min_length=1)] = msgspec.field(
         default_factory=lambda: ["allow", "deny"]
     )
+    tool: str = ""
+    subject: str = ""
     allow: list[Step] = []
     deny: list[Step] = []
 
@@ -172,6 +180,7 @@ Step = (
     | Tool
     | Write
     | Delay
+    | Busy
     | Ask
     | Listen
     | Usage

@@ -18,6 +18,9 @@ class Stage(Protocol):
 
     async def raw(self, text: str) -> None: ...
 
+    async def busy(self, seconds: float) -> None:
+        """Works that long, and says nothing."""
+
     async def hang_deaf(self) -> None:
         """Until SIGKILL, or a cancellation where there is no process to kill."""
 
@@ -36,6 +39,9 @@ class InProcess:
 
     async def raw(self, text: str) -> None:
         pass
+
+    async def busy(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
     async def hang_deaf(self) -> None:
         await asyncio.Event().wait()
