@@ -1,0 +1,56 @@
+/** A question of a run with its answers, wherever it is shown. */
+
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { runs } from "../api.js";
+import { tell } from "./notes.js";
+
+const KINDS = {
+  plan: "Plan",
+  permission: "Permission",
+  question: "Question",
+  conflict: "Conflict",
+  budget: "Budget",
+  answer: "An answer that can't be used",
+  trust: "Trust",
+  limit: "Limit",
+};
+const CAREFUL = new Set(["deny", "cancel", "stop", "fail", "skip", "quarantine"]);
+const SCOPES = { once: "this once", task: "for this task", run: "for this run", repository: "for this repository" };
+
+export function kindOf(waiting) {
+  return KINDS[waiting.kind] ?? waiting.kind;
+}
+
+/** `after` is called when the server has taken the answer. */
+export function question(app, runId, waiting, after = () => {}) {
+  const give = async (answer, scope) => {
+    try {
+      await runs.answer(runId, waiting.id, answer, scope);
+      after();
+    } catch (problem) {
+      tell(app, problem.message);
+    }
+  };
+  const scopes = waiting.requestId ? waiting.details?.scopes ?? ["once", "task", "run"] : [];
+  const [first] = waiting.options;
+  return html`<div class="question">
+    <p class="kind">${kindOf(waiting)}${waiting.taskId ? html` · <b>${waiting.taskId}</b>` : nothing}</p>
+    <p class="asked">${waiting.question}</p>
+    ${details(waiting)}
+    ${waiting.options.length ? html`<div class="answers">${waiting.options.map((option) => html`
+      <button class=${option === first ? "main" : CAREFUL.has(option) ? "careful" : ""} @click=${() => give(option, scopes[0])}>${option}</button>
+      ${option === "allow" ? scopes.slice(1).map((scope) => html`<button @click=${() => give(option, scope)}>${option} ${SCOPES[scope] ?? scope}</button>`) : nothing}`)}</div>`
+    : html`<form class="answers" @submit=${(event) => {
+        event.preventDefault();
+        give(new FormData(event.target).get("answer"));
+      }}><input name="answer" required aria-label="Your answer" autocomplete="off"><button class="main">Answer</button></form>`}
+  </div>`;
+}
+
+/** What the question is about, as far as it is text: nothing in it is markup. */
+function details(waiting) {
+  const shown = Object.entries(waiting.details ?? {}).filter(([name]) => !["scopes", "covers"].includes(name));
+  if (!shown.length) return nothing;
+  return html`<dl class="details">${shown.map(([name, value]) => html`<dt>${name}</dt><dd><pre>${typeof value === "string"
+    ? value : JSON.stringify(value, null, 1)}</pre></dd>`)}</dl>`;
+}

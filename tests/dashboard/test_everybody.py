@@ -1,0 +1,52 @@
+"""Each screen for everybody: light and dark, on a phone and on a wide screen, checked by axe-core."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from server.conftest import Workshop
+
+from .conftest import Sitting
+from .test_run_page import ASKS
+
+AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def runs(shop: Workshop) -> dict[str, str]:
+    waiting = shop.planned(ASKS)
+    return {"done": shop.done(), "waiting": waiting}
+
+
+@pytest.mark.parametrize("width", [360, 1600])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("screen", ["runs", "inbox", "river", "graph", "panel", "waiting", "help"])
+def test_nothing_is_out_of_anybody_s_reach(
+    shop: Workshop, sitting: Sitting, runs: dict[str, str], screen: str, theme: str, width: int
+) -> None:
+    at = {"runs": "", "inbox": "#/inbox", "waiting": f"#/runs/{runs['waiting']}"}
+    page = sitting.page(at.get(screen, f"#/runs/{runs['done']}"))
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    page.locator(".runs, .card, .bar").first.wait_for()
+    if screen == "graph":
+        page.keyboard.press("g")
+        page.locator(".node").first.wait_for()
+    if screen == "panel":
+        page.locator(".bar").nth(3).press("Enter")
+        page.locator(".talk, .panel .empty").first.wait_for()
+    if screen == "help":
+        page.keyboard.press("?")
+        page.get_by_role("dialog").wait_for()
+    # By the debugging protocol: the page's own policy lets no other script in.
+    page.evaluate(AXE.read_text() + "; undefined")
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((told) => told.violations)")
+    said = [
+        f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
+        for one in found
+        for node in one["nodes"]
+    ]
+    assert said == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
