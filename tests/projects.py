@@ -94,9 +94,10 @@ class Desk:
         (self.home.templates / "tested.json").write_text(json.dumps(whole))
 
     def script(self, script: Mapping[str, Any]) -> str:
-        """The agent's name."""
-        file = self.home.path / "script.json"
-        file.write_text(json.dumps(script))
+        """The agent's name. A process reads a script once: another one is another file."""
+        written = json.dumps(script)
+        file = self.home.path / f"script-{hashlib.sha256(written.encode()).hexdigest()[:8]}.json"
+        file.write_text(written)
         return f"scripted:{file}"
 
     async def create(

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,12 +52,12 @@ class Program:
         env = {**self.env, "HOME": str(self.project.root)}
         return here(env, *arguments, cwd=self.project.root, stdin=stdin)
 
-    def apart(self, *arguments: str) -> Said:
-        """Piped, as a process."""
+    def apart(self, *arguments: str, env: Mapping[str, str] | None = None) -> Said:
+        """Piped, as a process. `env` comes on top."""
         done = subprocess.run(
             self.argv(*arguments),
             cwd=self.project.root,
-            env=self.env,
+            env={**self.env, **(env or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

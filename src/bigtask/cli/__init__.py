@@ -40,6 +40,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Answer": {
         "answer": "Answer something that a run waits for.",
         "message": "Say something to a worker.",
+        "permissions": "What agents may do in a repository, by your answers.",
     },
     "This machine": {
         "template": "Templates: list, show, check, create, edit, share, approve.",
@@ -51,6 +52,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "demo": "A sample project and a scripted run, without a model.",
         "bench": "What bigtask itself costs, beside other systems.",
         "serve": "The server: REST, events and a WebSocket.",
+        "mcp": "Runs for agents, over MCP on stdin and stdout.",
         "parse": "The blocks in an agent's answer, and what they are worth.",
     },
 }
