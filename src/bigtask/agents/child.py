@@ -7,7 +7,6 @@ the end is kept.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from bigtask.agents.wire import Answered, Interrupt, Message, decode_event, enco
 from bigtask.core.liveness import Activity
 from bigtask.errors import Conflict
 from bigtask.process import Process, running
+from bigtask.process.ending import how_it_ended
 
 _SHOWN_STDERR = 2000
 _EXIT_WAIT_S = 2.0
@@ -123,7 +123,7 @@ class ChildSession:
         how = "closed its output in the middle of a turn and goes on running"
         with suppress(TimeoutError):
             async with asyncio.timeout(_EXIT_WAIT_S):
-                how = f"{_ending(await self._process.wait())} in the middle of a turn"
+                how = f"{how_it_ended(await self._process.wait())} in the middle of a turn"
         parts = [f"the agent's process {how}"]
         if self._garbage:
             parts.append(self._garbage_words())
@@ -136,12 +136,3 @@ class ChildSession:
         words = f"{self._garbage} lines of its output weren't session events"
         cut = self._process.cut_lines
         return f"{words}, {cut} of them longer than 4 MiB" if cut else words
-
-
-def _ending(status: int) -> str:
-    if status >= 0:
-        return f"exited with status {status}"
-    try:
-        return f"was ended by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was ended by signal {-status}"

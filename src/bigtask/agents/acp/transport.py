@@ -6,7 +6,6 @@ The SDK's own would leave the process in our group, and its standard error unrea
 from __future__ import annotations
 
 import asyncio
-import signal
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +14,7 @@ import msgspec
 from bigtask.agents.acp.heard import Heard
 from bigtask.agents.protocol import SessionLost
 from bigtask.process import Process
+from bigtask.process.ending import how_it_ended
 
 _SHOWN_STDERR = 2_000
 _EXIT_WAIT_S = 2.0
@@ -54,7 +54,7 @@ class ProcessTransport:
         how = "closed its output and goes on running"
         with suppress(TimeoutError):
             async with asyncio.timeout(_EXIT_WAIT_S):
-                how = _ending(await self._process.wait())
+                how = how_it_ended(await self._process.wait())
         parts = [f"{self._title} {how} {when}"]
         if self._skipped:
             parts.append(f"{self._skipped} lines of its output weren't messages")
@@ -62,12 +62,3 @@ class ProcessTransport:
         if printed:
             parts.append(f"its standard error ends with: {printed[-_SHOWN_STDERR:]}")
         return SessionLost("; ".join(parts))
-
-
-def _ending(status: int) -> str:
-    if status >= 0:
-        return f"exited with status {status}"
-    try:
-        return f"was ended by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was ended by signal {-status}"

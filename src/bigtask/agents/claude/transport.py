@@ -7,7 +7,6 @@ when we are killed.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -18,6 +17,7 @@ from claude_agent_sdk import CLIConnectionError, Transport
 from bigtask.agents.protocol import SessionLost
 from bigtask.core.liveness import Activity
 from bigtask.process import Process
+from bigtask.process.ending import how_it_ended
 
 _SHOWN_STDERR = 2000
 _EXIT_WAIT_S = 2.0
@@ -79,16 +79,7 @@ class ProcessTransport(Transport):
         how = "closed its output and goes on running"
         with suppress(TimeoutError):
             async with asyncio.timeout(_EXIT_WAIT_S):
-                how = _ending(await self._process.wait())
+                how = how_it_ended(await self._process.wait())
         printed = self._process.stderr_tail.decode(errors="replace").strip()
         said = f"; its standard error ends with: {printed[-_SHOWN_STDERR:]}" if printed else ""
         return SessionLost(f"Claude Code {how} in the middle of its session{said}")
-
-
-def _ending(status: int) -> str:
-    if status >= 0:
-        return f"exited with status {status}"
-    try:
-        return f"was ended by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was ended by signal {-status}"

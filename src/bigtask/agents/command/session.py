@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import uuid
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
@@ -27,6 +26,7 @@ from bigtask.configuration.agent_definitions import CommandDefinition
 from bigtask.core.liveness import Activity
 from bigtask.errors import Conflict
 from bigtask.process import Process, running
+from bigtask.process.ending import how_it_ended
 
 _SHOWN = 2_000
 _MOST_EARLIER = 4
@@ -178,7 +178,7 @@ class CommandSession:
                 ),
             )
         if status:
-            raise SessionLost(f"{self._title} {_ending(status)} in the middle of a turn{said}")
+            raise SessionLost(f"{self._title} {how_it_ended(status)} in the middle of a turn{said}")
         if not reading.final:
             lines = f" ({reading.skipped} lines of its output weren't JSON)" if reading.skipped else ""
             what = "without its final record" if self._definition.fields else "without an answer"
@@ -210,12 +210,3 @@ def chosen_by_us(definition: CommandDefinition) -> bool:
     """Whether the program takes its session's id from us, so that it is known before it has said anything."""
     filling = filled(definition.argv, {"session": "\0"})
     return any("\0" in word for word in filling)
-
-
-def _ending(status: int) -> str:
-    if status >= 0:
-        return f"exited with status {status}"
-    try:
-        return f"was ended by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was ended by signal {-status}"
