@@ -43,8 +43,12 @@ def all_public_names(root: Path) -> set[str]:
 def prose(text: str) -> str:
     """A page without its code."""
     text = re.sub(r"^((?:> |  )*)(`{3,})[^`\n]*\n.*?^\1\2`*$", "", text, flags=re.MULTILINE | re.DOTALL)
-    text = re.sub(r"\\`", "", text)
-    return re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", text, flags=re.DOTALL)
+
+    # From left to right: a backslash takes a sign's meaning outside of code only.
+    def kept(found: re.Match[str]) -> str:
+        return found[0] if found[0][0] == "\\" and found[0] != "\\`" else ""
+
+    return re.sub(r"\\.|(`+)(?!`).+?(?<!`)\1(?!`)", kept, text, flags=re.DOTALL)
 
 
 def broken_links(pages: Path) -> list[str]:

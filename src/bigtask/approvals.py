@@ -34,13 +34,14 @@ class Kind(StrEnum):
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """`path` is the absolute path of the file; `approved_at` is in milliseconds since 1970. `files` are the
-    digests of what was approved together, by path."""
+    digests of what was approved together, by path, and `agent` whose they are."""
 
     kind: Kind
     path: str
     digest: str
     approved_at: int
     files: Mapping[str, str] = {}
+    agent: str = ""
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,18 +89,19 @@ class Approvals:
         now = time.time_ns() // 1_000_000
         self._change(kind, path, Approval(kind=kind, path=_key(path), digest=digest, approved_at=now))
 
-    def approve_rules(self, top: Path, digest: str, files: Mapping[str, str]) -> None:
-        """What a project brings for agents. The last 16 contents of it stay approved, because branches differ
-        in it."""
+    def approve_rules(self, top: Path, agent: str, digest: str, files: Mapping[str, str]) -> None:
+        """What a project brings for an agent. The last 16 contents of it stay approved, because branches
+        differ in it."""
         now = time.time_ns() // 1_000_000
         approval = Approval(
-            kind=Kind.AGENT, path=_key(top), digest=digest, approved_at=now, files=dict(files)
+            kind=Kind.AGENT, path=_key(top), digest=digest, approved_at=now, files=dict(files), agent=agent
         )
         self._change(Kind.AGENT, top, approval, beside=_CONTENTS - 1)
 
-    def rules_approved(self, top: Path) -> Mapping[str, str] | None:
+    def rules_approved(self, top: Path, agent: str) -> Mapping[str, str] | None:
         """The files of what was approved last, by path; None where nothing was."""
-        return next((a.files for a in reversed(self.listed()) if _is_of(a, Kind.AGENT, top)), None)
+        of_agent = (a for a in reversed(self.listed()) if _is_of(a, Kind.AGENT, top) and a.agent == agent)
+        return next((approval.files for approval in of_agent), None)
 
     def withdraw(self, kind: Kind, path: Path) -> None:
         self._change(kind, path, None)
@@ -110,8 +112,12 @@ class Approvals:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with durable_file.alone(self._file.with_suffix(".lock")):
                 listed = self.listed()
-                others = [kept for kept in listed if not _is_of(kept, kind, path)]
-                same = [kept for kept in listed if _is_of(kept, kind, path)]
+                same = [
+                    kept
+                    for kept in listed
+                    if _is_of(kept, kind, path) and (approval is None or kept.agent == approval.agent)
+                ]
+                others = [kept for kept in listed if kept not in same]
                 if approval is not None:
                     earlier = [kept for kept in same if kept.digest != approval.digest]
                     others += [*(earlier[-beside:] if beside else ()), approval]

@@ -119,7 +119,8 @@ async def test_its_exit_is_seen_while_what_it_started_goes_on() -> None:
             async with running(["sh", "-c", script], cwd=Path("/"), env=minimal_env()) as process:
                 assert [line async for line in process.lines()] == [b"done"]
                 assert await process.wait() == 4
-                assert alive(name)
+                # A process that is just becoming another program has no arguments for a moment.
+                assert any(alive(name) for _ in range(500))
         assert not alive(name)
     finally:
         clear(name)

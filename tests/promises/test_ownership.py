@@ -232,8 +232,9 @@ async def test_of_twenty_processes_one_holds_the_run_and_when_it_is_killed_anoth
                 assert [each.get("error") for each in refused] == ["RunBusy"] * (TAKERS - 1)
                 named = f"process {holding[0].pid} (one of many)"
                 assert all(named in each["message"] for each in refused)
-                holding[0].kill()
                 killed = time.monotonic()
+                holding[0].kill()
+                holding[0].wait()
                 with (
                     closing(nursery.start([str(folder.path)], ENV)) as next_one,
                     closing(Lines([next_one])) as lines,

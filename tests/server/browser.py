@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 from websockets.sync.client import connect
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240
 
 
 def needs_chromium() -> str:

@@ -211,7 +211,7 @@ def test_a_hostile_page_reads_nothing_and_does_nothing(tmp_path: Path) -> None:
             browser(tmp_path / "browser", "MAP *.evil.example 127.0.0.2") as chromium,
         ):
             signed_in = chromium.open(server.link)
-            signed_in.until("document.getElementById('said')?.textContent === 'You are signed in.'")
+            signed_in.until("document.querySelector('.connection.live') !== null")
             hostile = chromium.open(f"http://rebind.evil.example:{server.port}/")
             told = json.loads(hostile.until("window.done"))
             # The person's own page works all the while.

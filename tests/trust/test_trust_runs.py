@@ -178,16 +178,19 @@ async def test_without_project_rules_what_is_approved_is_not_loaded_either(
 
 def test_the_last_contents_stay_approved_because_branches_differ(tmp_path: Path) -> None:
     approvals, top = Approvals(tmp_path / "approvals.json"), tmp_path / "project"
-    assert approvals.rules_approved(top) is None
+    assert approvals.rules_approved(top, "claude") is None
     for n in range(20):
-        approvals.approve_rules(top, str(n), {"CLAUDE.md": str(n)})
-    approvals.approve_rules(top, "10", {"CLAUDE.md": "10"})
-    approvals.approve_rules(tmp_path / "other", "10", {})
+        approvals.approve_rules(top, "claude", str(n), {"CLAUDE.md": str(n)})
+    approvals.approve_rules(top, "claude", "10", {"CLAUDE.md": "10"})
+    approvals.approve_rules(tmp_path / "other", "claude", "10", {})
     assert [a.digest for a in approvals.listed() if a.path == str(top)] == [
         *(str(n) for n in range(4, 20) if n != 10),
         "10",
     ]
-    assert approvals.rules_approved(top) == {"CLAUDE.md": "10"}
+    approvals.approve_rules(top, "another", "11", {"AGENTS.md": "11"})
+    assert approvals.rules_approved(top, "claude") == {"CLAUDE.md": "10"}
+    assert approvals.rules_approved(top, "another") == {"AGENTS.md": "11"}
+    assert approvals.holds(Kind.AGENT, top, "4")
     assert not approvals.holds(Kind.AGENT, top, "3")
     approvals.withdraw(Kind.AGENT, top)
     assert not approvals.holds(Kind.AGENT, top, "10")
@@ -227,13 +230,14 @@ def test_approve_shows_all_of_it_and_what_has_changed_since(tmp_path: Path, proj
     project.git("commit", "-qam", "other")
     done = bigtask(tmp_path, project, "approve", "--json")
     assert done.returncode == 3
-    (found,) = json.loads(done.stdout)["agents"]
-    assert found["state"] == "unapproved"
+    found, same = json.loads(done.stdout)["agents"]
+    assert (found["agent"], same["agent"]) == ("claude", "desktop")
+    assert found["state"] == same["state"] == "unapproved"
     assert {file["path"]: file["change"] for file in found["brings"]} == {
         ".claude/settings.json": "gone",
         "CLAUDE.md": "changed",
     }
-    assert "CLAUDE.md [changed since you approved]" in done.stderr
+    assert done.stderr.count("CLAUDE.md [changed since you approved]") == 1, "the same is asked once"
     assert bigtask(tmp_path, project, "approve", "--yes").returncode == 0
     assert bigtask(tmp_path, project, "approve", "--withdraw").returncode == 0
     assert bigtask(tmp_path, project, "approve").returncode == 3

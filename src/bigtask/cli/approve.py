@@ -36,6 +36,7 @@ def command(frame: Frame, cwd: Path, yes: bool, withdraw: bool, as_json: bool) -
     when something isn't allowed. For a repository's templates there is `bigtask template approve`.
     """
     from bigtask.approvals import Approvals, Kind
+    from bigtask.cli import approving
     from bigtask.configuration.files import read
     from bigtask.configuration.layers import require_fit
     from bigtask.host.trust import State
@@ -65,9 +66,15 @@ def command(frame: Frame, cwd: Path, yes: bool, withdraw: bool, as_json: bool) -
     standings = carry_out(lambda: _standings(frame, cwd, approvals)) if settled_git else ()
     rules_settled = True
     states = []
+    said: dict[str, bool] = {}
     for standing in standings:
         may = standing if standing.state is State.UNAPPROVED else None
-        done = may is None if withdraw else _settled(approvals, may, yes=yes)
+        if may is None or withdraw:
+            done = may is None
+        elif may.digest not in said:
+            done = said[may.digest] = _settled(approvals, may, yes=yes)
+        elif done := said[may.digest]:  # what is the same for two agents is asked once
+            approving.approve(approvals, may)
         rules_settled = rules_settled and done
         states.append((standing, State.APPROVED if done and may else standing.state))
     state = _state(there=configuration.repository_digest is not None, settled=settled)
@@ -89,12 +96,15 @@ def command(frame: Frame, cwd: Path, yes: bool, withdraw: bool, as_json: bool) -
 
 
 async def _standings(frame: Frame, cwd: Path, approvals: Approvals) -> list[Standing]:
-    """Of every agent for which the repository brings something."""
+    """Of every agent for which the repository brings something; of those that come with a definition, where
+    they can be used."""
+    from bigtask.agents.table import AGENTS
     from bigtask.host.trust import standing
     from bigtask.workspaces.source import examine
 
     source = await examine(cwd, approvals.allow_git)
-    every = [await standing(agent, source, approvals) for agent in frame.agents.values()]
+    agents = [a for a in frame.agents.values() if a.name in AGENTS or a.availability().usable]
+    every = [await standing(agent, source, approvals) for agent in agents]
     return [found for found in every if found is not None and found.brought]
 
 

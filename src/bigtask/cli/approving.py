@@ -73,7 +73,7 @@ _AS_IT_IS = {
 
 def approve(approvals: Approvals, unapproved: Unapproved) -> None:
     if isinstance(unapproved, Standing):
-        approvals.approve_rules(unapproved.root, unapproved.digest, unapproved.files)
+        approvals.approve_rules(unapproved.root, unapproved.agent, unapproved.digest, unapproved.files)
         return
     kind = Kind.GIT if isinstance(unapproved, SettingsNotApproved) else Kind.CONFIG
     approvals.approve(kind, unapproved.path, unapproved.digest)

@@ -66,7 +66,7 @@ async def standing(
     else:
         approved = approvals.holds(Kind.AGENT, root, seen.digest)
         state = State.APPROVED if approved else State.UNAPPROVED
-    known = approvals.rules_approved(root) if state is State.UNAPPROVED else None
+    known = approvals.rules_approved(root, agent.name) if state is State.UNAPPROVED else None
     return Standing(
         agent=agent.name, root=root, state=state, digest=seen.digest, brought=compared(seen, known)
     )
@@ -106,7 +106,7 @@ class TrustGate:
         approved = seen.firm and self._approvals.holds(Kind.AGENT, root, digest)
         decided = trust.loads(self._state, task_id, number, digest, approved=approved) if seen.firm else False
         if decided is None:
-            known = self._approvals.rules_approved(root)
+            known = self._approvals.rules_approved(root, agent.name)
             return o.Brings(
                 task_id=task_id,
                 attempt=number,
@@ -115,7 +115,7 @@ class TrustGate:
                 brought=compared(seen, known),
             )
         if decided and not approved:
-            self._approvals.approve_rules(root, digest, files_of(seen))
+            self._approvals.approve_rules(root, agent.name, digest, files_of(seen))
         if not decided and self._state.settings.project_rules is not False:
             self._tell(agent, f"it isn't approved as it is now ({trust.summary(seen.brought)})")
         return decided

@@ -19,6 +19,8 @@ NUMBER_LIMIT = 64
 """Characters of one number."""
 
 _WHOLE_LIMIT = 2**63
+_SURELY_WHOLE = len(str(_WHOLE_LIMIT))
+"""A number that is written with fewer characters fits."""
 _NESTED = (dict, list)
 
 
@@ -128,6 +130,8 @@ def _constant(name: str) -> NoReturn:
 
 
 def _whole(digits: str) -> int:
+    if len(digits) < _SURELY_WHOLE:
+        return int(digits)
     if len(digits) > NUMBER_LIMIT or not -_WHOLE_LIMIT <= (value := int(digits)) < _WHOLE_LIMIT:
         raise Unreadable(f"the number {digits[:20]}… is too long: whole numbers have at most 64 bits")
     return value
