@@ -47,6 +47,10 @@ def test_where_nothing_is_left_nothing_is_said() -> None:
     assert minutes_left(minutes(1).complete("t0").run, 0) is None
 
 
+def test_before_there_is_a_plan_nothing_is_said() -> None:
+    assert minutes_left(World().run, 0) is None
+
+
 def watched(*happened: tuple[int, e.Happened]) -> Stopwatch:
     watch = Stopwatch()
     for seq, (at, data) in enumerate(happened, 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bigtask.core import events as e
 from bigtask.core import observations as o
 from bigtask.core.gate import Held
 from bigtask.core.run import Attempt
@@ -84,3 +85,16 @@ def test_another_end_of_a_limit_is_told() -> None:
     assert not later.new_after([limit, later])
     assert not Held(about="limit", why="x", kind="rate").new_after([limit])
     assert limit.new_after([Held(about="limit", why="x", kind="rate")])
+
+
+def test_whoever_has_begun_is_not_shown_as_held_back() -> None:
+    world = started(task("t0"))
+    world.record(e.WorkerHeld(**world.who("t0"), reason="waits for a slot"))
+    shown = world.run.tasks["t0"].attempt
+    assert shown is not None
+    assert shown.action == "waits for a slot"
+    world.open("t0")
+    world.see(o.Progressed(**world.who("t0"), action="reads"))
+    world.record(e.WorkerHeld(**world.who("t0"), reason="waits for a slot"))
+    assert world.run.tasks["t0"].attempt is shown
+    assert shown.action == "reads"

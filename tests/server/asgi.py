@@ -12,6 +12,7 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 
 from bigtask.host.home import Home
+from bigtask.mcp.endpoint import Endpoint
 from bigtask.module import OrchestratorModule
 from bigtask.server.application import api
 from bigtask.server.credentials import Credentials, folder_of
@@ -65,6 +66,7 @@ class Fort:
         )
         self.gate = Gate(sign_ins=self.sign_ins, failures=self.failures, doors=doors("127.0.0.1", PORT))
         self.app = api(self.parts, self.gate)
+        self.app.router.routes.append(Endpoint(module).route)
         self.owner = (folder / "token").read_text().strip()
         self.delegate = (folder / "delegate-token").read_text().strip()
 

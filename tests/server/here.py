@@ -30,6 +30,7 @@ class Here:
     welcome: Welcome
     inside: serving._Server
     parts: Parts
+    app: FastAPI
 
     @property
     def port(self) -> int:
@@ -58,6 +59,7 @@ async def here(
 ) -> AsyncIterator[Here]:
     made: list[serving._Server] = []
     parts: list[Parts] = []
+    apps: list[FastAPI] = []
     make = serving.api
 
     class Seen(serving._Server):
@@ -67,7 +69,8 @@ async def here(
 
     def seen(given: Parts, gate: Gate) -> FastAPI:
         parts.append(given)
-        return make(given, gate)
+        apps.append(make(given, gate))
+        return apps[-1]
 
     monkeypatch.setattr(serving, "_Server", Seen)
     monkeypatch.setattr(serving, "api", seen)
@@ -86,7 +89,7 @@ async def here(
         done, _ = await asyncio.wait({running, welcomed}, return_when=asyncio.FIRST_COMPLETED)
         if running in done:
             await running
-        yield Here(Home(home), welcomed.result(), made[0], parts[0])
+        yield Here(Home(home), welcomed.result(), made[0], parts[0], apps[0])
     finally:
         if not running.done():
             os.kill(os.getpid(), signal.SIGTERM)

@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
+from bigtask.errors import Conflict
+from bigtask.host.home import Home
+from bigtask.server.asking import ask_leader
+
 from .served import PATIENCE_S, served
 
 pytestmark = pytest.mark.integration
@@ -40,6 +44,26 @@ def own_address() -> str:
         except OSError:
             pytest.skip("this machine has no network but itself")
         return str(asked.getsockname()[0])
+
+
+def test_a_command_knows_a_server_by_the_certificate_that_it_made_for_itself(tmp_path: Path) -> None:
+    # For an address that it isn't served at: what counts is that it is the same certificate.
+    file, key = certificate(tmp_path, "192.0.2.7")
+    text = subprocess.run(
+        ["openssl", "x509", "-in", str(file), "-text"], check=True, capture_output=True, timeout=PATIENCE_S
+    )
+    file.write_bytes(text.stdout)  # words before it, as some authorities send them
+    home = tmp_path / "home"
+    for more in ((), ("--proxy", "https://bigtask.example.org")):
+        with served(home, "--tls-cert", str(file), "--tls-key", str(key), *more) as server:
+            answer = ask_leader(Home(home), "POST", "/api/sign-in-links")
+            assert str(answer["link"]).startswith(f"{server.url}/sign-in#")
+            told = home / "server" / "server.json"
+            said = json.loads(told.read_text())
+            # Somebody else has taken its place at the port.
+            told.write_text(json.dumps({**said, "certificate": "0" * 64}))
+            with pytest.raises(Conflict, match="shows another certificate"):
+                ask_leader(Home(home), "POST", "/api/sign-in-links")
 
 
 def test_another_address_is_served_over_tls_and_only_over_tls(tmp_path: Path) -> None:

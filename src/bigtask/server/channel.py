@@ -27,6 +27,7 @@ from bigtask.errors import BigtaskError, InvalidInput
 from bigtask.host.home import RunFolder
 from bigtask.host.log_file import last_seq, looking
 from bigtask.server.parts import Parts
+from bigtask.server.patience import Patience
 
 PROTOCOL = "bigtask"
 
@@ -39,6 +40,8 @@ _GRACE_S = 5.0
 _MOST = 64
 _LONGEST = 256 * 1024
 _LOOK_EVERY_S = 1.0
+_IN_A_TURN = 16
+"""So many messages go to one client before others have their turn; they are written together."""
 
 
 class Wish(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -63,6 +66,8 @@ class Conversation:
         self._socket = socket
         self._parts = parts
         self._turn = asyncio.Lock()
+        self._patience = Patience(_PATIENCE_S)
+        self._sent = 0
         self._subscriptions: dict[str, asyncio.Task[None]] = {}
 
     async def hold(self) -> None:
@@ -79,6 +84,7 @@ class Conversation:
         except* WebSocketDisconnect:
             pass
         finally:
+            self._patience.end()
             self._parts.traffic.sockets -= 1
 
     def _stop(self) -> None:
@@ -188,13 +194,14 @@ class Conversation:
     async def _send(self, text: str) -> None:
         async with self._turn:
             try:
-                async with asyncio.timeout(_PATIENCE_S):
-                    await self._socket.send_text(text)
+                await self._patience.bound(self._socket.send_text(text))
             except TimeoutError:
                 raise _TooSlow from None
-        # A client that reads quickly never makes this wait: others have their turn here, and that a
-        # connection is lost is learnt.
-        await asyncio.sleep(0)
+        self._sent += 1
+        if self._sent % _IN_A_TURN == 0:
+            # A client that reads quickly never makes this wait: others have their turn here, and that a
+            # connection is lost is learnt.
+            await asyncio.sleep(0)
 
 
 def _last(parts: Parts, folder: RunFolder) -> int:

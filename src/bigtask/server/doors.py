@@ -15,9 +15,10 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 @dataclass(frozen=True, kw_only=True)
 class Doors:
     """`hosts` are whole Host headers, `origins` whole Origin headers, both in lower case; `url` is what a
-    person opens, without a slash at its end."""
+    person opens, `local` the same without a proxy, both without a slash at their ends."""
 
     url: str
+    local: str
     hosts: frozenset[str]
     origins: frozenset[str]
 
@@ -43,14 +44,14 @@ def doors(host: str, port: int, *, tls: bool = False, proxy: str | None = None) 
     names = [shown] if not is_loopback(host) else [shown, *(name for name in _LOOPBACK if name != shown)]
     hosts = {spelling for name in names for spelling in _spellings(scheme, name, port)}
     origins = {f"{scheme}://{spelling}" for spelling in hosts}
-    url = f"{scheme}://{_spellings(scheme, shown, port)[-1]}"
+    url = local = f"{scheme}://{_spellings(scheme, shown, port)[-1]}"
     if proxy is not None:
         outer, name, outer_port = _proxy(proxy)
         spellings = _spellings(outer, name, outer_port)
         hosts.update(spellings)
         origins.update(f"{outer}://{spelling}" for spelling in spellings)
         url = f"{outer}://{spellings[-1]}"
-    return Doors(url=url, hosts=frozenset(hosts), origins=frozenset(origins))
+    return Doors(url=url, local=local, hosts=frozenset(hosts), origins=frozenset(origins))
 
 
 def _spellings(scheme: str, name: str, port: int) -> list[str]:

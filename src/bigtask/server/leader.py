@@ -25,6 +25,10 @@ class Leader(msgspec.Struct, frozen=True, kw_only=True):
 
     pid: int
     url: str
+    local: str = ""
+    """Where this machine's programs reach it themselves, also where `url` is a proxy's."""
+    certificate: str = ""
+    """The SHA-256 of the certificate that it shows there, in hexadecimal; empty without TLS."""
 
 
 class ServerRunning(RunBusy):
@@ -69,9 +73,10 @@ def leading(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def proclaim(folder: Path, url: str) -> None:
+def proclaim(folder: Path, url: str, *, local: str = "", certificate: str = "") -> None:
     """By whoever leads, once it can be reached."""
-    durable_file.replace(_file(folder), msgspec.json.encode(Leader(pid=os.getpid(), url=url)))
+    said = Leader(pid=os.getpid(), url=url, local=local, certificate=certificate)
+    durable_file.replace(_file(folder), msgspec.json.encode(said))
 
 
 def leader(folder: Path) -> Leader | None:

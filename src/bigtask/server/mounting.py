@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from bigtask.module import OrchestratorModule
-from bigtask.server import rest, runs, templates, workers
+from bigtask.server import rest, results, runs, system, templates, workers
 from bigtask.server.channel import Conversation
 from bigtask.server.credentials import folder_of, make_private
 from bigtask.server.envelope import failure
@@ -57,7 +57,7 @@ def router(module: OrchestratorModule, *, who_asks: WhoAsks) -> APIRouter:
         await Conversation(socket, parts).hold()
 
     made = APIRouter()
-    for part in (templates, runs, workers, rest):
+    for part in (templates, runs, results, workers, rest, system):
         made.include_router(part.router, dependencies=[Depends(admit)])
     made.add_api_websocket_route(SOCKET, talk)
     return made
