@@ -246,6 +246,7 @@ async def test_an_agent_that_is_too_old_is_refused_with_what_installs_a_newer_on
 
 
 async def test_a_program_that_speaks_nothing_we_know_is_lost_with_what_it_printed(opening: Opening) -> None:
+    programs.needs_acp()
     made = definition("acting", {"kind": "acp", "argv": [sys.executable, "-c", "raise SystemExit('no key')"]})
     assert isinstance(made, AcpDefinition)
     with pytest.raises(SessionLost, match=r"exited with status 1 when it was started.*no key"):

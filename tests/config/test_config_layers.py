@@ -24,6 +24,8 @@ from bigtask.templates.template import Config
 
 GOOD: dict[str, tuple[str, str, Any]] = {
     "agent": ('"offline"', "offline", "offline"),
+    "fallback": ('["codex", "offline"]', '["codex", "offline"]', ("codex", "offline")),
+    "slotsFor": ("{codex = 2}", '{"codex": 2}', {"codex": 2}),
     "model": ('"large-2"', "large-2", "large-2"),
     "effort": ('"high"', "high", "high"),
     "maxWorkers": ("64", "64", 64),
@@ -72,6 +74,8 @@ GOOD: dict[str, tuple[str, str, Any]] = {
 
 BAD = {
     "agent": ('""', "3", '"--help"', '"a\\nb"', '" a"', '["offline"]'),
+    "fallback": ('"codex"', "[3]", '[""]'),
+    "slotsFor": ("2", "{codex = 0}", '{codex = "2"}', "{codex = true}"),
     "model": ("false", '"-x"', '"\\u0007"'),
     "effort": ("1.5", '"-"'),
     "maxWorkers": ("0", "65", "-1", "3.0", '"3"', "true", "[3]", "1979-05-27", str(10**400)),
@@ -109,6 +113,8 @@ BAD = {
 
 BAD_TEXTS = {
     "agent": ("--help",),
+    "fallback": ("codex", "[3]", "{"),
+    "slotsFor": ("2", '{"codex": 0}', "[" * 100_000),
     "model": ("-x",),
     "effort": ("a\nb",),
     "maxWorkers": ("lots", "0", "65", "-1", "3.0", "0x3", "1e1", "٣", "9" * 5000),
@@ -308,7 +314,7 @@ def test_the_defaults_are_those_of_the_shipped_default_template():
         if name in config:
             assert key.fit(config[name]) == key.default, name
         else:
-            assert key.default in (None, {}, Permissions()) or not key.of_runs, name
+            assert key.default in (None, {}, (), Permissions()) or not key.of_runs, name
         if not key.of_runs:
             continue
         in_a_run = getattr(Settings(agent="a"), key.field)

@@ -17,6 +17,8 @@ from bigtask.core.values import Permissions
 MAKE, TEST = ("make",), ("python", "-m", "pytest")
 FREE = {
     "agent": ("offline", "scripted:play.json"),
+    "fallback": (("codex",), ("offline", "codex")),
+    "slotsFor": ({"codex": 2}, {}),
     "model": ("large", "small"),
     "effort": ("high", "low"),
     "spawnDelay": (100, 2_000),

@@ -93,8 +93,8 @@ def test_fields_of_a_newer_version_are_passed_over(name, data):
 def test_the_events_are_those_of_the_api():
     spoken = {
         "orchestrator": "created started phaseChanged analysisComplete tasksReady planChanged confirmed "
-        "progress waiting answered budgetWarning pausing paused merged resumed recovered commanded hook "
-        "completed error cancelled",
+        "progress waiting answered agentReplaced budgetWarning pausing paused merged resumed recovered "
+        "commanded hook completed error cancelled",
         "worker": "spawned started progress message reported reasked checked conflict resolving settling "
         "merged completed partial failed timeout crashed lost superseded needsReview reopened retrying "
         "cancelled skipped paused resumed waiting limited held wentOn used stalled timeUp quarantined "

@@ -76,6 +76,8 @@ class Availability(msgspec.Struct, frozen=True, kw_only=True):
     subscription: bool = False
     """The account pays by the month: what a session costs is then only what it would by list price."""
     program: str | None = None
+    install: str | None = None
+    """The one command that brings what is missing, where a command can."""
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bigtask.agents.protocol import Agent
-from bigtask.errors import NotFound
+from bigtask.errors import BigtaskError, NotFound
 
 SCRIPTED = "scripted:"
 """Before the path of a script: `scripted:FILE` is an agent of its own."""
@@ -69,9 +69,11 @@ def _defined() -> dict[str, Callable[[], Agent]]:
 class AgentTable(Mapping[str, Agent]):
     """Agents are made when they are first asked for; `own` are an embedding program's."""
 
-    def __init__(self, own: Mapping[str, Agent] | None = None) -> None:
+    def __init__(self, own: Mapping[str, Agent] | None = None, *, others: bool = True) -> None:
+        """Without `others` there are no agents but `own`, and scripts."""
         self._made: dict[str, Agent] = dict(own or {})
-        self._defined: Mapping[str, Callable[[], Agent]] | None = None
+        self._shipped = AGENTS if others else {}
+        self._defined: Mapping[str, Callable[[], Agent]] | None = None if others else {}
 
     def __getitem__(self, name: str) -> Agent:
         """Raises KeyError; `find` has the sentence for people."""
@@ -79,14 +81,14 @@ class AgentTable(Mapping[str, Agent]):
             if name.startswith(SCRIPTED):
                 self._made[name] = _scripted(name)
             else:
-                self._made[name] = (AGENTS[name] if name in AGENTS else self._others()[name])()
+                self._made[name] = (self._shipped.get(name) or self._others()[name])()
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        yield from dict.fromkeys((*AGENTS, *self._others(), *self._made))
+        yield from dict.fromkeys((*self._shipped, *self._others(), *self._made))
 
     def __len__(self) -> int:
-        return len({*AGENTS, *self._others(), *self._made})
+        return len({*self._shipped, *self._others(), *self._made})
 
     def find(self, name: str) -> Agent:
         """Raises NotFound, or InvalidInput for a script that can't be played."""
@@ -95,6 +97,13 @@ class AgentTable(Mapping[str, Agent]):
         except KeyError:
             known = ", ".join(self)
             raise NotFound(f"there is no agent {name!r}: choose one of {known}, or {SCRIPTED}FILE") from None
+
+    def knows(self, name: str) -> bool:
+        """Whether it stands for an agent. A script that can't be read doesn't."""
+        try:
+            return name in self
+        except BigtaskError:
+            return False
 
     def _others(self) -> Mapping[str, Callable[[], Agent]]:
         if self._defined is None:

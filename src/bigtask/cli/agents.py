@@ -10,16 +10,12 @@ import click
 from bigtask.cli.frame import Frame, carry_out, json_option, print_json
 from bigtask.cli.limit_words import wakes_at
 from bigtask.cli.screen import Screen, note, table, word
-from bigtask.core.events import iso
 from bigtask.words import counted, duration, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bigtask.agents.protocol import Agent
     from bigtask.core.answers import Answers
     from bigtask.host.answer_record import Record
-    from bigtask.host.home import Home
 
 
 @click.command(
@@ -36,9 +32,10 @@ def command(frame: Frame, as_json: bool) -> None:
     """
     from bigtask.core.answers import shares
     from bigtask.host.answer_record import record
+    from bigtask.host.at_work import sessions_and_limits
 
     found = [describe(agent) for agent in frame.agents.values()]
-    standing = _standing(frame.home)
+    standing = sessions_and_limits(frame.home)
     for one, agent in zip(found, frame.agents.values(), strict=True):
         one.update(standing(agent))
     last = carry_out(lambda: record(frame.home))
@@ -80,6 +77,7 @@ def describe(agent: Agent) -> dict[str, Any]:
         "detail": available.detail,
         "account": available.account,
         "program": available.program,
+        "install": available.install,
         "costsMoney": traits.costs_money,
         "canInterrupt": traits.can_interrupt,
         "canResume": traits.can_resume,
@@ -95,27 +93,6 @@ def _problems() -> list[str]:
 
     layers = (user_layer(os.environ), of_environment(os.environ))
     return [problem for layer in layers for problem in layer.problems]
-
-
-def _standing(home: Home) -> Callable[[Agent], dict[str, Any]]:
-    """What all runs of this machine have of an agent at the moment: `sessions`, and its account's `limit`."""
-    from bigtask.host.shared_slots import SharedSlots, clock_ms, until_wall_ms
-
-    now = clock_ms()
-    shared = SharedSlots(home.slots).look(now)
-
-    def standing(agent: Agent) -> dict[str, Any]:
-        gate = shared.gates.get(agent.traits.account or "")
-        limit = None
-        if gate is not None and gate.kind:
-            until = until_wall_ms(gate.until, now)
-            limit = {"kind": gate.kind, "until": iso(until), "msLeft": max(gate.until - now, 0)}
-        return {
-            "sessions": sum(seat.agent == agent.name for seat in shared.seats.values()),
-            "limit": limit,
-        }
-
-    return standing
 
 
 def _limit(limit: dict[str, Any] | None) -> str:

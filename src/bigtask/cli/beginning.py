@@ -17,6 +17,7 @@ from bigtask.cli.screen import note
 from bigtask.cli.template import consenting
 from bigtask.configuration.files import ConfigurationNotApproved
 from bigtask.core.events import Created
+from bigtask.core.fallback import at_work_for
 from bigtask.core.phases.trust import summary
 from bigtask.core.run import Run
 from bigtask.core.states import TaskState
@@ -118,9 +119,14 @@ async def describe(frame: Frame, folder: RunFolder) -> None:
     if source.kind == "git":
         where += f" ({one_line(source.branch or 'no branch')}, {(source.head or 'no commit')[:8]})"
     click.echo(f"{click.style(created.template_id, bold=True)} in {where}", err=True)
-    note(f"  agent {settings.agent}: {_agent(frame, settings.agent)}")
-    for phase, name in settings.agent_for.items():
-        note(f"  agent {name} for {phase}: {_agent(frame, name)}")
+    for name, of in (
+        (settings.agent, ""),
+        *((name, f" for {phase}") for phase, name in settings.agent_for.items()),
+    ):
+        note(f"  agent {name}{of}: {_agent(frame, name)}")
+        if name in run.replaced:
+            instead = at_work_for(run, name)
+            note(f"    instead {instead} does the work: {_agent(frame, instead)}")
     for line in await _rules_lines(frame, run):
         note(f"  {line}")
     if settings.costs_money:
@@ -135,7 +141,8 @@ async def _rules_lines(frame: Frame, run: Run) -> list[str]:
         approvals = Approvals(frame.home.approvals)
         found = await examine(Path(source.cwd), approvals.allow_git)
         commit = settings.base and found.git_dir and await found.git.commit(settings.base)
-        seen = await standing(frame.agents.find(settings.agent), found, approvals, commit=commit or None)
+        agent = frame.agents.find(at_work_for(run, settings.agent))
+        seen = await standing(agent, found, approvals, commit=commit or None)
     except BigtaskError as error:
         return [f"what the repository brings for {settings.agent} can't be told: {one_line(str(error))}"]
     if seen is None:

@@ -108,6 +108,9 @@ def _of_run(run: Run, data: e.Happened) -> Line | None:
             if data.covers:
                 detail += f", for the {data.scope}: {data.covers}"
             return Line(who="run", what="answered", detail=detail)
+        case e.AgentReplaced():
+            detail = f"by {data.instead}: {data.reason}"
+            return Line(who=data.agent, what="replaced", detail=detail, mood="amber")
         case e.BudgetWarning():
             return Line(who="run", what="near its cap", detail=f"{data.said} used", mood="amber")
         case e.Pausing():

@@ -44,7 +44,16 @@ _OPTIONS = (
         metavar="PHASE=NAME",
         help="Who does a phase instead: analysis, taskPlanning, workerExecution, aggregation, verification",
     ),
+    click.option(
+        "--fallback",
+        multiple=True,
+        metavar="NAME",
+        help="Who does the work of an agent that can't work here. Given again, the next choice.",
+    ),
     click.option("--model", metavar="NAME", help="The agent's model."),
+    click.option(
+        "--model-for", multiple=True, metavar="PHASE=NAME", help="The model of a phase's agent instead."
+    ),
     click.option("--effort", metavar="LEVEL", help="How hard the model thinks, in the agent's own words."),
     click.option(
         "--max-workers", type=click.IntRange(1, 64), metavar="N", help="At most so many at once (1 to 64)."
@@ -112,7 +121,9 @@ def request_options(command: Callable[..., T]) -> Callable[..., T]:
 _RUN_OPTIONS = (
     "agent",
     "agent_for",
+    "fallback",
     "model",
+    "model_for",
     "effort",
     "max_workers",
     "instructions",
@@ -130,6 +141,8 @@ _RUN_OPTIONS = (
 def _options(
     *,
     agent_for: tuple[str, ...],
+    fallback: tuple[str, ...],
+    model_for: tuple[str, ...],
     instructions: str | None,
     base: str | None,
     include_changes: bool | None,
@@ -138,7 +151,9 @@ def _options(
     from bigtask.host.creation import Options
 
     return Options(
-        agent_for=_agents_of_phases(agent_for) or None,
+        agent_for=_of_phases("--agent-for", agent_for) or None,
+        fallback=fallback or None,
+        model_for=_of_phases("--model-for", model_for) or None,
         base=base,
         # A commit that somebody chose is what the run starts from, and nothing beside it.
         include_changes=False if include_changes is None and base is not None else include_changes,
@@ -147,14 +162,14 @@ def _options(
     )
 
 
-def _agents_of_phases(given: tuple[str, ...]) -> dict[str, str]:
+def _of_phases(option: str, given: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in given:
         phase, sign, name = pair.partition("=")
         if not (phase and sign and name):
-            raise InvalidInput(f"--agent-for takes PHASE=NAME, not {pair!r}")
+            raise InvalidInput(f"{option} takes PHASE=NAME, not {pair!r}")
         if phase in found:
-            raise InvalidInput(f"--agent-for names {phase} twice: leave one of the two out")
+            raise InvalidInput(f"{option} names {phase} twice: leave one of the two out")
         found[phase] = name
     return found
 

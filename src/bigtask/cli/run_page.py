@@ -12,7 +12,7 @@ from bigtask.cli.result import step_lines
 from bigtask.cli.screen import Screen, table, word
 from bigtask.cli.standing import state_words
 from bigtask.cli.waiting_items import show_waiting
-from bigtask.core import ledger
+from bigtask.core import fallback, ledger
 from bigtask.core.answers import answers
 from bigtask.core.budget import cap_of
 from bigtask.core.checks import wanted_by
@@ -82,6 +82,7 @@ def _head(screen: Screen, run: Run, *, held: bool) -> None:
         parts = [money(cap.cost_usd)] if cap.cost_usd is not None else []
         parts += [counted(cap.tokens, "token")] if cap.tokens is not None else []
         lines.append(f"its cap is {' and '.join(parts)}")
+    lines += [one_line(notice, 600) for notice in fallback.notices(run)]
     lines += [f"answers of {one_line(name, 60)}: {words}" for name, words in answer_words(run).items()]
     branch = branch_of(run)
     if branch is not None:

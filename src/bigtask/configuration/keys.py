@@ -147,7 +147,7 @@ def shown(value: object, *, longest: int = _SHOWN) -> str:
             rules = msgspec.structs.asdict(value).items()
             said = ", ".join(f"{name} {rule}" for name, texts in rules for rule in texts)
             text = said or "none"
-        case dict() if value and all(isinstance(each, str) for each in value.values()):
+        case dict() if value and all(isinstance(each, str | int) for each in value.values()):
             text = ", ".join(f"{name}: {each}" for name, each in value.items())
         case dict():
             return "a table" if value else "none"
@@ -224,10 +224,19 @@ def _adds_a_permission(in_force: Permissions, said: Permissions) -> bool:
 
 
 _TABLES = {
+    "fallback": 'a list of agents: ["codex", "offline"]',
+    "slotsFor": "a table by agent: {codex = 2}",
     "agents": 'a table of agents by name: {mine = {kind = "command", argv = ["mine"]}}',
     "permissions": 'a table of rules: {allow = ["Bash(make test)"], ask = [], deny = ["Bash(git push*)"]}',
     "unanswered": 'a table by kind: {permission = "deny after 30m"}',
 }
+
+
+def _slots_by_agent(said: Mapping[str, object]) -> dict[str, int]:
+    try:
+        return msgspec.convert(said, dict[Address, Sessions])
+    except msgspec.ValidationError:
+        raise ValueError("each is a whole number from 1 to 10000") from None
 
 
 def _fewer(in_force: tuple[Any, ...], said: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -267,6 +276,14 @@ KEYS: dict[str, Key] = {
     key.name: key
     for key in (
         _key("agent"),
+        Key(
+            name="fallback",
+            field="fallback",
+            type=tuple[Address, ...],
+            default=(),
+            # Who does the work instead is also who is paid for it.
+            by_repository=False,
+        ),
         _key("model"),
         _key("effort"),
         _key("maxWorkers", tighter=_lower),
@@ -301,6 +318,14 @@ KEYS: dict[str, Key] = {
             read=unanswered.read,
         ),
         Key(name="workspacesGib", field="workspaces_gib", type=Gib | None, default=None, tighter=_lower),
+        Key(
+            name="slotsFor",
+            field="slots_for",
+            type=dict,
+            default={},
+            by_repository=False,
+            read=_slots_by_agent,
+        ),
         _of_machine("machineSlots", "machine_slots", Sessions | None, None),
         _of_machine("agentSlots", "agent_slots", Sessions | None, None),
         _of_machine("desktopEndpoint", "desktop_endpoint", Address, "http://127.0.0.1:9222"),

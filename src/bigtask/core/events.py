@@ -117,6 +117,15 @@ class Answered(Happened):
     """Why nobody was asked; empty where a person has answered."""
 
 
+class AgentReplaced(Happened):
+    """From here on `instead` does what was the work of `agent`, which can't work here; `reason` says why."""
+
+    type = "orchestrator:agentReplaced"
+    agent: str
+    instead: str
+    reason: str = ""
+
+
 class BudgetWarning(Happened):
     """Four fifths of a cap are used; `said` is how much of it, for people."""
 

@@ -59,6 +59,7 @@ _MEANING: dict[type[e.Happened], Callable[[Run, Any, int], None]] = {
     e.Progress: of_run.nothing,
     e.WaitingRaised: of_run.waiting_raised,
     e.Answered: of_run.answered,
+    e.AgentReplaced: of_run.agent_replaced,
     e.BudgetWarning: of_run.budget_warning,
     e.Pausing: of_run.pausing,
     e.Paused: of_run.paused,

@@ -81,8 +81,8 @@ def move_attempt(run: Run, id: str, attempt: Attempt, state: AttemptState, at: i
         for given in run.grants.values():
             if id in given and given[id].attempt == attempt.number:
                 given[id].unheard = True
-    if state is not AttemptState.REPORTED:
-        run.queue.release(id)
+    # Also what writes in the same place looks again when work is reported, and stands back once more.
+    run.queue.release(id)
     if state is not AttemptState.PAUSED:
         attempt.ended_at = at
 

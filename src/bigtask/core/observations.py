@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from bigtask.core import dependents, permissions, tampering
+from bigtask.core import dependents, fallback, permissions, tampering
 from bigtask.core import events as e
 from bigtask.core.gate import Held as Gated
 from bigtask.core.hooks import Hook
@@ -166,6 +166,12 @@ class Failed(Fell):
     """The agent said so, or it couldn't be begun."""
 
 
+class Unavailable(Fell):
+    """Its agent can't work here; `others` are those that stand in and can, the first choice first."""
+
+    others: tuple[str, ...] = ()
+
+
 class TimedOut(Fell):
     """It had no active time left."""
 
@@ -306,6 +312,11 @@ def _ended(
     if isinstance(seen, Crashed) and _can_go_on(record.attempts[seen.attempt - 1], resumable):
         return _gone_on_with(run, seen)
     who: dict[str, Any] = {"task_id": seen.task_id, "attempt": seen.attempt}
+    if isinstance(seen, Unavailable):
+        used: dict[str, Any] = {"usage": seen.usage, "tools": seen.tools}
+        anew = fallback.unavailable(run, **who, reason=seen.reason, others=seen.others, **used)
+        if anew:
+            return anew
     if isinstance(seen, Unusable):
         return _unusable(run, seen, who)
     if isinstance(seen, Refused):
@@ -478,6 +489,7 @@ def _granted(run: Run, seen: Asked, covers: str) -> Grant | None:
 
 _FALLS: dict[type[Observation], type[e.AttemptEnded]] = {
     Failed: e.WorkerFailed,
+    Unavailable: e.WorkerFailed,
     TimedOut: e.WorkerTimeout,
     Crashed: e.WorkerCrashed,
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bigtask.core.events import Created
+from bigtask.core.events import AgentReplaced, Created
 from bigtask.core.plan import Area
 from bigtask.core.queue import Rank, ReadyQueue
 from bigtask.core.states import LIVE, AttemptState, Outcome, Phase, TaskState
@@ -196,6 +196,8 @@ class Run:
     """What it would ask is settled the careful way at once; what can't be waits, and nothing else does."""
     budget_warned: bool = False
     """That little is left under the cap was said."""
+    replaced: dict[str, AgentReplaced] = field(default_factory=dict)
+    """By the name of an agent that can't work here, who does its work instead."""
 
     @property
     def settings(self) -> Settings:

@@ -125,6 +125,10 @@ def answered(run: Run, data: e.Answered, at: int) -> None:
         move_attempt(run, waiting.task_id, attempt, AttemptState.RUNNING, at)
 
 
+def agent_replaced(run: Run, data: e.AgentReplaced, at: int) -> None:
+    run.replaced[data.agent] = data
+
+
 def budget_warning(run: Run, data: e.BudgetWarning, at: int) -> None:
     run.budget_warned = True
 

@@ -140,6 +140,12 @@ class Settings(Value):
     custom_instructions: str = ""
     agent_for: Mapping[str, str] = {}
     """Who does a phase instead of `agent`. A task of the plan that names its agent gets that one."""
+    model_for: Mapping[str, str] = {}
+    """With which model a phase is done instead of `model`. A task that names one gets that."""
+    fallback: tuple[str, ...] = ()
+    """Who does the work of an agent that can't work here: the first of these that can."""
+    slots_for: Mapping[str, int] = {}
+    """How many attempts an agent has at once at most, where not all `slots` are for it."""
     phases: Mapping[str, PhaseSettings] = {}
     min_tasks: int = 1
     max_tasks: int = 50
@@ -178,6 +184,10 @@ class Settings(Value):
 
     def agent_of(self, phase: Phase) -> str:
         return self.agent_for.get(phase, self.agent)
+
+    def model_of(self, phase: Phase) -> str | None:
+        """`model` is in the words of `agent`, and says nothing to another one."""
+        return self.model_for.get(phase) or (self.model if self.agent_of(phase) == self.agent else None)
 
     def phase(self, phase: Phase) -> PhaseSettings:
         found = self.phases.get(phase)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bigtask.core import ledger
+from bigtask.core import fallback, ledger
 from bigtask.core.answers import Answers, answers
 from bigtask.core.events import iso
 from bigtask.core.run import Attempt, HookRecord, Run, TaskRecord
@@ -124,7 +124,12 @@ def view(run: Run) -> RunView:
         waiting=tuple(run.waiting.values()),
         allowed=tuple(sorted(ALLOWED[now])),
         plan=run.plan,
-        warnings=(*ledger.template_warnings(run), *run.warnings, *ledger.notices(run)),
+        warnings=(
+            *ledger.template_warnings(run),
+            *fallback.notices(run),
+            *run.warnings,
+            *ledger.notices(run),
+        ),
         estimate=run.estimate,
         ledger=ledger.ledger(run),
         output_files=ledger.output_files(run),

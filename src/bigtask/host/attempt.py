@@ -34,13 +34,14 @@ from bigtask.agents.protocol import (
 from bigtask.core import observations as o
 from bigtask.core.gate import Held
 from bigtask.core.values import Report, Usage
-from bigtask.errors import BigtaskError
+from bigtask.errors import AgentUnavailable, BigtaskError
 from bigtask.host.attempt_clock import Due
 from bigtask.host.briefing import Briefing
 from bigtask.host.controls import Controls
 from bigtask.host.governor import Permit
 from bigtask.host.overseer import Overseer
 from bigtask.host.transcript import Transcript
+from bigtask.process import ProgramNotFound
 from bigtask.protocol.asking import ask_again, go_on, nudge, time_is_up, with_nonce
 from bigtask.protocol.belief import Accepted, AskAgain, NeedsReview
 from bigtask.protocol.response import Response
@@ -138,6 +139,8 @@ class AttemptRun:
                 return ended
         except SessionLost as error:
             return o.Crashed(**self._who, **self._heard.ended(), reason=str(error))
+        except (AgentUnavailable, ProgramNotFound) as error:
+            return o.Unavailable(**self._who, **self._heard.ended(), reason=str(error))
         except BigtaskError as error:
             return o.Failed(**self._who, **self._heard.ended(), reason=str(error))
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,13 @@ from bigtask.errors import AgentUnavailable, InvalidInput, NotFound
 from bigtask.host.holder import steady_clock
 from bigtask.host.home import Home, RunFolder, new_run_id
 from bigtask.host.log import SqliteLog
+from bigtask.host.stand_ins import first_usable, replacements
 from bigtask.secrecy import Secrecy, of_environment
 from bigtask.sink import log
 from bigtask.templates.checking import warnings_for
 from bigtask.templates.manager import TemplateManager
 from bigtask.templates.programs import hook_files, hook_warnings
-from bigtask.templates.template import Template
+from bigtask.templates.template import Phases, Template
 from bigtask.workspaces.source import Source as Found
 from bigtask.workspaces.source import examine
 
@@ -42,6 +44,12 @@ class Options(Value):
     agent: str | None = None
     agent_for: Mapping[str, str] | None = None
     """Who does a phase instead, by the names of phases."""
+    fallback: tuple[str, ...] | None = None
+    """Who does the work of an agent that can't work here: the first of these that can."""
+    model_for: Mapping[str, str] | None = None
+    """With which model a phase is done, likewise."""
+    slots_for: Mapping[str, int] | None = None
+    """How many attempts an agent has at once at most, by its name."""
     model: str | None = None
     effort: str | None = None
     max_workers: int | None = None
@@ -108,6 +116,7 @@ async def create(
     # What was approved, not what lies there by now.
     files = approved.hook_files if approved.hook_files is not None else hook_files(template, source.root)
     settings = msgspec.structs.replace(settings, hook_files=files)
+    replaced = replacements(settings, agents, template.id)
     happened = _without_secrets(
         Created(
             template_id=template.id,
@@ -128,7 +137,8 @@ async def create(
     try:
         log = SqliteLog(unfinished.log)
         try:
-            await log.append(0, [Event(1, now, happened)])
+            happenings = enumerate((happened, *replaced), 1)
+            await log.append(0, [Event(seq, now, each) for seq, each in happenings])
         finally:
             await log.close()
         finished = RunFolder(home.runs / run_id)
@@ -213,8 +223,15 @@ def settings_of(
     found = resolve(given)
     for warning in (*(warning for layer in given for warning in layer.warnings), *found.warnings):
         log("OrchestratorManager").warning("%s", warning)
-    agent = _agent(found["agent"], agents)
-    others = [_of_phase(phase, name, agents) for phase, name in (options.agent_for or {}).items()]
+    able = partial(_able, agents=agents, template_id=template.id, fallback=_known(found["fallback"], agents))
+    named = {**of_phases(template, "agent"), **(options.agent_for or {})}
+    models = {**of_phases(template, "model"), **(options.model_for or {})}
+    for phase in (*named, *models):
+        _require_phase(phase)
+    wanted = _agent(found["agent"], agents)
+    agent = able(wanted, by=_named_by(found["agent"]))
+    others = [able(agents.find(name), of=f", for {phase},") for phase, name in named.items()]
+    stand_ins = [agents[name] for name in found["fallback"].value]
     for each in (agent, *others):
         refused = each.refuses(template_id=template.id)
         if refused is not None:
@@ -230,8 +247,8 @@ def settings_of(
     _require_poll_interval(options.poll_interval_ms)
     phases, available = template.phases, agent.availability()
     settings = Settings(
-        agent=agent.name,
-        costs_money=any(each.traits.costs_money for each in (agent, *others)),
+        agent=wanted.name,
+        costs_money=any(each.traits.costs_money for each in (agent, *others, *stand_ins)),
         account=available.account or "",
         subscription=available.subscription,
         phases={
@@ -266,11 +283,13 @@ def settings_of(
     )
     options = msgspec.structs.replace(options, yes=options.yes or options.ci)
     chosen = {name: value for name, value in msgspec.structs.asdict(options).items() if value is not None}
-    settings = msgspec.structs.replace(settings, **{**chosen, **found.fields(), "agent": agent.name})
+    settings = msgspec.structs.replace(settings, **{**chosen, **found.fields(), "agent": wanted.name})
+    settings = msgspec.structs.replace(settings, agent_for=named, model_for=models)
     if settings.costs_money and settings.yes and settings.max_budget_usd is None:
         said = "--ci" if settings.ci else "--yes"
+        dear = next(each.name for each in (agent, *others, *stand_ins) if each.traits.costs_money)
         raise InvalidInput(
-            f"{said} with {agent.name}, which costs money, needs a cap: --max-budget-usd AMOUNT, "
+            f"{said} with {dear}, which costs money, needs a cap: --max-budget-usd AMOUNT, "
             "or maxBudgetUsd in your configuration"
         )
     return settings
@@ -282,33 +301,66 @@ def _require_poll_interval(given: int | None) -> None:
 
 
 def _agent(chosen: Setting, agents: AgentTable) -> Agent:
-    """Raises NotFound, InvalidInput or AgentUnavailable, which say who named the agent when it wasn't the
-    person just now."""
+    """The one that is named, whether it can work here or not, else the first that can.
+
+    Raises NotFound, InvalidInput or AgentUnavailable, which say who named the agent when it wasn't the person
+    just now."""
     if chosen.value is None:
         agent = agents.first_usable()
         if agent is None:
             raise AgentUnavailable("no agent can work here: `bigtask agents` says what each of them lacks")
         return agent
-    by = "" if chosen.origin.rank is Rank.OPTIONS else f" (it is named by {chosen.origin})"
     try:
-        agent = agents.find(chosen.value)
+        return agents.find(chosen.value)
     except NotFound as error:
-        raise NotFound(f"{error}{by}") from None
+        raise NotFound(f"{error}{_named_by(chosen)}") from None
+
+
+def _named_by(chosen: Setting) -> str:
+    return "" if chosen.origin.rank in (Rank.OPTIONS, Rank.DEFAULT) else f" (it is named by {chosen.origin})"
+
+
+def _able(
+    agent: Agent,
+    *,
+    agents: AgentTable,
+    template_id: str,
+    fallback: Sequence[str],
+    by: str = "",
+    of: str = "",
+) -> Agent:
+    """The agent itself, or who stands in for it. Raises AgentUnavailable."""
     available = agent.availability()
-    if not available.usable:
-        raise AgentUnavailable(f"the agent {agent.name} can't work here: {available.detail}{by}")
-    return agent
+    if available.usable:
+        return agent
+    instead = first_usable(agents, fallback, template_id)
+    if instead is None:
+        nor = f"; nor can {' or '.join(fallback)} (fallback)" if fallback else ""
+        raise AgentUnavailable(f"the agent {agent.name}{of} can't work here: {available.detail}{by}{nor}")
+    return instead
 
 
-def _of_phase(phase: str, name: str, agents: AgentTable) -> Agent:
-    """Raises InvalidInput for a phase that isn't one, and what `find` raises."""
+def _known(fallback: Setting, agents: AgentTable) -> tuple[str, ...]:
+    """Raises NotFound or InvalidInput for a name that stands for no agent: it would be missed only when it is
+    needed."""
+    for name in fallback.value:
+        try:
+            agents.find(name)
+        except NotFound as error:
+            raise NotFound(f"fallback: {error}{_named_by(fallback)}") from None
+    return tuple(fallback.value)
+
+
+def of_phases(template: Template, field: str) -> dict[str, str]:
+    """What a template says of its phases themselves, by their names: their `agent`, or their `model`."""
+    phases = msgspec.structs.asdict(template.phases)
+    said = {info.encode_name: getattr(phases[info.name], field) for info in msgspec.structs.fields(Phases)}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _require_phase(phase: str) -> None:
     if phase not in tuple(Phase):
         raise InvalidInput(f"there is no phase {phase!r}: choose one of {', '.join(Phase)}")
-    agent = agents.find(name)
-    available = agent.availability()
-    if not available.usable:
-        raise AgentUnavailable(f"the agent {name}, for {phase}, can't work here: {available.detail}")
-    return agent
 
 
 def _hooks(template: Template) -> dict[str, tuple[str, ...]]:

@@ -22,6 +22,7 @@ def governor_of(home: Home, environ: Mapping[str, str]) -> Governor:
     used."""
     settings = resolve((of_environment(environ), user_layer(environ)))
     most, of_agent = settings["machineSlots"].value, settings["agentSlots"].value
+    of_each = settings["slotsFor"].value
     cores = machine.cores()
 
     def room(agent: str) -> Room:
@@ -29,7 +30,7 @@ def governor_of(home: Home, environ: Mapping[str, str]) -> Governor:
             cores=cores,
             free_mib=machine.free_mib(),
             most=most or _PER_CORE * cores,
-            most_of_agent=of_agent,
+            most_of_agent=of_each.get(agent, of_agent),
         )
 
     return Governor(SharedSlots(home.slots), room=room, clock=clock_ms)

@@ -39,6 +39,7 @@ from bigtask.host.opening import opening_of
 from bigtask.host.places import Places
 from bigtask.host.preparation import Preparation
 from bigtask.host.resolution import describe as describe_conflict
+from bigtask.host.stand_ins import first_usable
 from bigtask.host.standing_answers import StandingAnswers
 from bigtask.host.transcript import Transcript, Transcripts
 from bigtask.host.trust import TrustGate
@@ -275,6 +276,8 @@ class Hands:
         transcript = self._transcripts.open(task_id, number, goes_on=attempt.session_id is not None)
         try:
             ended = await self._carry_out(record, attempt, controls, transcript)
+            if isinstance(ended, o.Unavailable):
+                ended = msgspec.structs.replace(ended, others=await self._stand_ins(attempt.agent))
             self.tell(await self._judged(ended))
         except (BigtaskError, OSError) as error:
             # Such as a disk that is full: what was at work stays on its branch.
@@ -301,7 +304,10 @@ class Hands:
         self, record: TaskRecord, attempt: Attempt, controls: Controls, transcript: Transcript
     ) -> o.Ended | _NotBegun:
         task, number = record.task, attempt.number
-        agent = self._agent(attempt.agent)
+        try:
+            agent = self._agent(attempt.agent)
+        except BigtaskError as error:
+            return o.Unavailable(task_id=task.id, attempt=number, reason=str(error))
 
         def say(printed: str) -> None:
             transcript.write("setup", printed)
@@ -347,6 +353,14 @@ class Hands:
             if fits and agent.availability().usable:
                 found.append(name)
         return tuple(found)
+
+    async def _stand_ins(self, agent: str) -> tuple[str, ...]:
+        """The first that can do the work of `agent` from here on."""
+        run = self._run
+        left = [name for name in run.settings.fallback if name != agent and name not in run.replaced]
+        # An application that has to be asked may take its time.
+        found = await asyncio.to_thread(first_usable, self._agents, left, run.created.template_id)
+        return (found.name,) if found is not None else ()
 
     async def _permitted(
         self,

@@ -8,7 +8,7 @@ from bigtask.agents.protocol import Agent, Opening, UsageReported
 from bigtask.core.budget import left_usd
 from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.states import Phase
-from bigtask.core.values import RESERVED, Usage
+from bigtask.core.values import RESERVED, Task, Usage
 from bigtask.host import nesting
 from bigtask.workspaces.values import Workspace
 
@@ -36,7 +36,7 @@ def opening_of(
         env={**env, **workspace.env, **nesting.told(settings.depth, left)},
         read_only=read_only,
         permission_mode=settings.permission_mode,
-        model=None if instead else task.model or settings.model,
+        model=None if instead else task.model or _model_of_phase(run, task, phase),
         effort=settings.effort,
         resume=attempt.session_id,
         used=_reported(attempt.usage) if attempt.session_id is not None else None,
@@ -45,6 +45,12 @@ def opening_of(
         project_settings=project_settings,
         poll_interval_ms=settings.poll_interval_ms,
     )
+
+
+def _model_of_phase(run: Run, task: Task, phase: Phase) -> str | None:
+    """Unless the task is another agent's than the phase."""
+    same = task.agent is None or task.agent == run.settings.agent_of(phase)
+    return run.settings.model_of(phase) if same else None
 
 
 def _reported(usage: Usage) -> UsageReported:

@@ -23,7 +23,7 @@ from bigtask.core.run import Run
 from bigtask.host.log import SqliteLog
 from bigtask.host.log_file import last_seq, read_events, schema_of
 
-SHAPE = 7
+SHAPE = 8
 """Grows by one when the fields of `Run`, or of anything in it, change: a test tells when they have."""
 
 _EVERY = 5_000

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePath
 
-from bigtask.core import ledger
+from bigtask.core import fallback, ledger
 from bigtask.core.checks import wanted_by
 from bigtask.core.claims import Claim
 from bigtask.core.events import iso
@@ -291,7 +291,7 @@ def _warnings(run: Run) -> list[str]:
         # Those of verification stand with the verdict, with what was printed.
         if not remark.startswith("check failed: ")
     ]
-    return [*ledger.template_warnings(run), *found, *troubles(run), *run.warnings]
+    return [*ledger.template_warnings(run), *fallback.notices(run), *found, *troubles(run), *run.warnings]
 
 
 def _spent(run: Run) -> Spent:

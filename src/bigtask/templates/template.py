@@ -59,6 +59,8 @@ class AnalysisValidation(_Part, frozen=True, kw_only=True):
 
 class Analysis(_Part, frozen=True, kw_only=True):
     enabled: bool = True
+    agent: Words | None = None
+    model: Words | None = None
     timeout_ms: Milliseconds = field(default=600_000, name="timeout")
     validation: AnalysisValidation = AnalysisValidation()
 
@@ -72,6 +74,8 @@ class PlanValidation(_Part, frozen=True, kw_only=True):
 
 class TaskPlanning(_Part, frozen=True, kw_only=True):
     enabled: bool = True
+    agent: Words | None = None
+    model: Words | None = None
     timeout_ms: Milliseconds = field(default=600_000, name="timeout")
     validation: PlanValidation = PlanValidation()
 
@@ -80,6 +84,8 @@ class WorkerExecution(_Part, frozen=True, kw_only=True):
     """Without a `timeout_ms` the phase lasts as long as its workers."""
 
     enabled: bool = True
+    agent: Words | None = None
+    model: Words | None = None
     timeout_ms: Milliseconds | None = field(default=None, name="timeout")
     progress_reporting: bool = True
     progress_interval_ms: Annotated[int, Meta(ge=1_000, le=3_600_000)] = field(
@@ -92,6 +98,8 @@ class Aggregation(_Part, frozen=True, kw_only=True):
     """`combine` and `on_conflict` govern every merge, also when the phase is disabled."""
 
     enabled: bool = True
+    agent: Words | None = None
+    model: Words | None = None
     timeout_ms: Milliseconds = field(default=900_000, name="timeout")
     combine: Literal["git", "concatenate"] = "git"
     on_conflict: Literal["ask", "resolve", "first", "last"] = "ask"
@@ -99,6 +107,8 @@ class Aggregation(_Part, frozen=True, kw_only=True):
 
 class Verification(_Part, frozen=True, kw_only=True):
     enabled: bool = False
+    agent: Words | None = None
+    model: Words | None = None
     timeout_ms: Milliseconds = field(default=900_000, name="timeout")
     commands: tuple[Command, ...] = ()
     allowed_commands: tuple[Command, ...] = ()

@@ -39,13 +39,19 @@ class AcpAgent:
         wanted = str(self._definition.argv[0])
         found = shutil.which(wanted, path=self._environ.get("PATH"))
         if found is None:
-            how = self._definition.install or "install it, or correct its argv"
-            return Availability(usable=False, detail=f"the program {wanted} isn't on PATH: {how}")
+            install = self._definition.install or None
+            if install is not None and find_spec("acp") is None:
+                install = f"{install} && {_EXTRA}"
+            how = install or "install it, or correct its argv"
+            return Availability(
+                usable=False, detail=f"the program {wanted} isn't on PATH: {how}", install=install
+            )
         if find_spec("acp") is None:
             return Availability(
                 usable=False,
                 detail=f"{self._title} is there, and bigtask lacks its SDK: {_EXTRA}",
                 program=found,
+                install=_EXTRA,
             )
         return Availability(
             usable=True, detail=f"{self._title} over the Agent Client Protocol", program=found

@@ -177,7 +177,8 @@ class AcpSession:
         )
         if self._opening.resume is not None:
             if not loads:
-                raise AgentUnavailable(f"{self._title} can't continue a session")
+                # It can begin one: the next attempt does.
+                raise Conflict(f"{self._title} can't continue a session: the work is begun anew")
             opened = await self._connection.load_session(
                 cwd=cwd, session_id=self._opening.resume, mcp_servers=servers
             )

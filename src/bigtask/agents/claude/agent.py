@@ -45,7 +45,7 @@ class ClaudeAgent:
     def availability(self) -> Availability:
         found = installation()
         if found is None:
-            return Availability(usable=False, detail=_NOT_INSTALLED)
+            return Availability(usable=False, detail=_NOT_INSTALLED, install=HOW_TO_INSTALL)
         account = payer(self._environ, home=self._home)
         if account is None:
             return Availability(

@@ -36,10 +36,11 @@ class CommandAgent:
         wanted = str(self._definition.argv[0])
         found = shutil.which(wanted, path=self._environ.get("PATH"))
         if found is None:
-            how = self._definition.install
+            how = self._definition.install or None
             return Availability(
                 usable=False,
                 detail=f"the program {wanted} isn't on PATH: {how or 'install it, or correct its argv'}",
+                install=how,
             )
         return Availability(
             usable=True, detail=f"the program {wanted}, from your configuration", program=found

@@ -1,4 +1,4 @@
-"""`python -P -m bigtask.agents.offline`, in the directory of the project.
+"""`python -P -m bigtask.agents.offline [--read-only]`, in the directory of the project.
 
 Without `-P` Python would look for modules in that directory first, and run a project's `types.py` as ours.
 """
@@ -11,7 +11,8 @@ import sys
 
 def main() -> None:
     if not sys.flags.safe_path:
-        os.execv(sys.executable, [sys.executable, "-P", "-m", "bigtask.agents.offline"])  # noqa: S606 - ourselves
+        again = [sys.executable, "-P", "-m", "bigtask.agents.offline", *sys.argv[1:]]
+        os.execv(sys.executable, again)  # noqa: S606 - ourselves
     # Imported here: above, a module of the project could still take a library's place.
     from pathlib import Path
 
@@ -20,7 +21,7 @@ def main() -> None:
     # Whatever a library prints goes to stderr: stdout carries wire lines only.
     wire = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    Conversation(sys.stdin.buffer, wire, Path.cwd()).run()
+    Conversation(sys.stdin.buffer, wire, Path.cwd(), read_only="--read-only" in sys.argv).run()
     sys.stderr.flush()
     # The reading thread may hold stdin's lock, on which a regular exit would fail.
     os._exit(0)

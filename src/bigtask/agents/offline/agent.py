@@ -33,7 +33,8 @@ class OfflineAgent:
     async def session(self, opening: Opening) -> AsyncIterator[Session]:
         # -P: a module of the project that we work on must not stand in for one of ours.
         argv = (sys.executable, "-P", "-m", "bigtask.agents.offline")
+        reading = ("--read-only",) if opening.read_only else ()
         async with ChildSession.start(
-            argv, cwd=opening.cwd, env=opening.env, session_id=opening.name
+            (*argv, *reading), cwd=opening.cwd, env=opening.env, session_id=opening.name
         ) as child:
             yield child

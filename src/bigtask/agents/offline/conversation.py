@@ -22,10 +22,11 @@ from bigtask.errors import InvalidInput
 class Conversation:
     """Ends at end of file, and when nobody reads stdout any more."""
 
-    def __init__(self, stdin: BinaryIO, stdout: BinaryIO, root: Path) -> None:
+    def __init__(self, stdin: BinaryIO, stdout: BinaryIO, root: Path, *, read_only: bool = False) -> None:
         self._stdin = stdin
         self._stdout = stdout
         self._root = root
+        self._read_only = read_only
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._waiting: list[bytes] = []
         self._closed = False
@@ -86,7 +87,7 @@ class Conversation:
             self._say(TurnEnded(reason="error", detail=f"{name}{error.strerror or error}"))
 
     def _events(self, prompt: Prompt) -> Iterator[SessionEvent]:
-        yield from answer(prompt, self._root)
+        yield from answer(prompt, self._root, read_only=self._read_only)
         yield UsageReported()
         yield TurnEnded()
 

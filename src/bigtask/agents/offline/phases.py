@@ -33,8 +33,10 @@ _MAX_LISTED = 200
 """Entries of one kind in an answer: a block is at most 1 MiB."""
 
 
-def answer(prompt: Prompt, root: Path) -> Iterator[SessionEvent]:
-    """Raises `InvalidInput` for a phase that nobody knows."""
+def answer(prompt: Prompt, root: Path, *, read_only: bool = False) -> Iterator[SessionEvent]:
+    """With `read_only` a page that is asked for fails, and nothing is written.
+
+    Raises `InvalidInput` for a phase that nobody knows."""
     if prompt.phase not in {"analysis", "taskPlanning", "workerExecution", "aggregation", "verification"}:
         raise InvalidInput(
             f"the offline agent doesn't know the phase {prompt.phase[:40]}: ask for another agent"
@@ -45,7 +47,7 @@ def answer(prompt: Prompt, root: Path) -> Iterator[SessionEvent]:
         yield from _refuse(prompt, error.message)
         return
     project = find_sources(root, order)
-    turn = _Turn(prompt, order, project)
+    turn = _Turn(prompt, order, project, read_only=read_only)
     if prompt.phase == "analysis":
         yield from turn.analysis()
     elif prompt.phase == "taskPlanning":
@@ -74,10 +76,11 @@ def _refuse(prompt: Prompt, why: str) -> Iterator[SessionEvent]:
 
 
 class _Turn:
-    def __init__(self, prompt: Prompt, order: Order, project: Project) -> None:
+    def __init__(self, prompt: Prompt, order: Order, project: Project, *, read_only: bool) -> None:
         self._nonce = prompt.nonce
         self._order = order
         self._project = project
+        self._read_only = read_only
         self._names = Names(project)
 
     def _block(self, phase: str, data: Mapping[str, Any]) -> Text:
@@ -232,6 +235,8 @@ class _Turn:
 
     def _obstacle(self) -> str:
         """Why no page can be written, or nothing. Creates the directory."""
+        if self._read_only:
+            return f"nothing can be written to {self._order.docs_dir}: the session may only read"
         folder = self._project.root / self._order.docs_dir
         if not folder.resolve().is_relative_to(self._project.root.resolve()):
             return f"DOCS_DIR {self._order.docs_dir} leads out of the project: choose a directory inside it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bigtask.core.dependents import stuck
 from bigtask.core.events import Happened, PhaseChanged
-from bigtask.core.phases.reserved import spawned
+from bigtask.core.phases.reserved import agent_for, spawned
 from bigtask.core.plan import overlap
 from bigtask.core.run import Run
 from bigtask.core.states import ENDED, Phase
@@ -17,7 +17,7 @@ def proceed(run: Run, now: int) -> tuple[Happened, ...] | None:
             return None
         return (PhaseChanged(phase=Phase.WORKER_EXECUTION, round=run.fix_round),)
     if len(run.live) < run.settings.slots:
-        id = run.queue.peek(now, lambda task_id: _clash(run, task_id))
+        id = run.queue.peek(now, lambda task_id: _clash(run, task_id) or _full(run, task_id))
         if id is not None:
             return (spawned(run, id),)
     if run.live or run.integrating:
@@ -39,3 +39,14 @@ def _clash(run: Run, id: str) -> str | None:
         if theirs is not None and overlap(mine, theirs):
             return busy
     return None
+
+
+def _full(run: Run, id: str) -> str | None:
+    """A task at work with the agent of `id`, where that has all the attempts that it may have at once. Others
+    begin meanwhile: one that only waits for its agent takes none of the run's slots."""
+    agent = agent_for(run, id)
+    most = run.settings.slots_for.get(agent)
+    if most is None:
+        return None
+    busy = [live for live in run.live if (attempt := run.live_attempt(live)) and attempt.agent == agent]
+    return busy[0] if len(busy) >= most else None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bigtask.core import fallback
 from bigtask.core.events import Errored, Happened, PhaseChanged, WorkerSpawned
-from bigtask.core.phases.limits import chosen
 from bigtask.core.run import Run
 from bigtask.core.states import FELL, Phase, TaskState
 from bigtask.core.values import RESERVED
@@ -18,12 +18,20 @@ def session_name(run_id: str, task_id: str, number: int) -> str:
 def spawned(run: Run, task_id: str) -> WorkerSpawned:
     record = run.record(task_id)
     number = len(record.attempts) + 1 if record else 1
-    phase = RESERVED.get(task_id, Phase.WORKER_EXECUTION)
-    agent = record.task.agent if record and record.task.agent else run.settings.agent_of(phase)
-    agent = chosen(run.answers, agent)
     return WorkerSpawned(
-        task_id=task_id, attempt=number, agent=agent, session_name=session_name(run.id, task_id, number)
+        task_id=task_id,
+        attempt=number,
+        agent=agent_for(run, task_id),
+        session_name=session_name(run.id, task_id, number),
     )
+
+
+def agent_for(run: Run, task_id: str) -> str:
+    """Who is given the task's next attempt."""
+    record = run.record(task_id)
+    phase = RESERVED.get(task_id, Phase.WORKER_EXECUTION)
+    named = record.task.agent if record is not None else None
+    return fallback.at_work_for(run, named or run.settings.agent_of(phase))
 
 
 def proceed(run: Run, task_id: str, now: int) -> tuple[Happened, ...] | None:
