@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from bigtask.core.commands import (
     require,
 )
 from bigtask.core.edits import Edit
+from bigtask.core.events import Event
+from bigtask.core.outlook import Outlook, outlook
 from bigtask.core.states import Status
 from bigtask.core.summary import Summary
 from bigtask.core.values import Value
@@ -28,12 +31,16 @@ from bigtask.core.view import RunView
 from bigtask.errors import NotFound, StoreError
 from bigtask.host import creation, removal
 from bigtask.host.creation import Options
+from bigtask.host.following import PAGE
 from bigtask.host.link import RunLink
+from bigtask.host.page_export import html_of, redaction_of
 from bigtask.host.person import user
 from bigtask.host.run_list import RunPage, page_of, summary_of
+from bigtask.report.documents import DOCUMENTS
 from bigtask.report.result import RunResult, result_of
 from bigtask.sink import log
 from bigtask.workspaces.changes import FileChange
+from bigtask.workspaces.forecast import Forecast, in_words
 
 if TYPE_CHECKING:
     from bigtask.module import OrchestratorModule
@@ -144,6 +151,17 @@ class OrchestratorManager:
         command = EditPlan(revision=revision, edits=tuple(edits), by=by or user())
         return views.view(await self._module.ask(run_id, command))
 
+    async def check_plan(self, run_id: str, edits: Sequence[Edit], *, revision: int) -> Outlook:
+        """What these edits would make of the plan, which stays as it is. Raises StaleRevision when somebody
+        edited the plan since `revision` was read."""
+        agents = self._module.agents
+        return outlook(
+            await self._module.run(run_id),
+            edits,
+            revision=revision,
+            known_agents=lambda names: {name for name in names if agents.knows(name)},
+        )
+
     async def answer(
         self,
         run_id: str,
@@ -169,6 +187,15 @@ class OrchestratorManager:
 
         return await self._module.custody.through(await self._module.heard(run_id), merge)
 
+    async def foresee_merge(self, run_id: str) -> tuple[Forecast, str]:
+        """What `merge` would do, looked at without a trace, and the same as a sentence."""
+
+        async def look(link: RunLink) -> Forecast:
+            return await link.foresee_merge()
+
+        seen = await self._module.custody.through(self._module.home.find(run_id), look)
+        return seen, in_words(seen)
+
     async def changes(self, run_id: str, task_id: str | None = None) -> Changes:
         """Of the run, or of the last attempt at one of its tasks."""
 
@@ -183,6 +210,19 @@ class OrchestratorManager:
     async def result(self, run_id: str) -> RunResult:
         """What the run has come to, also while it goes on; docs/results.md."""
         return result_of(await self._module.run(run_id))
+
+    async def report(self, run_id: str, form: str, *, by: str | None = None) -> str:
+        """The result as `markdown`, `json`, `junit` or `html`: a page that can be opened anywhere, from which
+        what tells of `by` and the machine is taken as `bigtask export` does it."""
+        if form != "html":
+            return DOCUMENTS[form](await self.result(run_id))
+        module = self._module
+        folder = module.home.find(run_id)
+        events: list[Event] = []
+        while found := await module.following.page(folder, events[-1].seq if events else 0, PAGE):
+            events += found
+        redaction = redaction_of(module.home, events, user=by or user(), environ=module.environ)
+        return await asyncio.to_thread(html_of, folder.id, events, redaction)
 
     async def delete(self, run_id: str) -> None:
         """Forgets a finished run: its log, transcripts and worktrees. Its branches stay in the repository.

@@ -16,7 +16,7 @@ from bigtask.cli.screen import note
 from bigtask.cli.steering import ask
 from bigtask.core.commands import AnyCommand
 from bigtask.core.run import Run
-from bigtask.errors import BigtaskError, Conflict
+from bigtask.errors import Conflict
 from bigtask.host.home import RunFolder
 from bigtask.host.link import RunLink, named
 
@@ -57,7 +57,7 @@ class LooseRun:
         return self._frame.name_of(self._folder)
 
     def knows(self, name: str) -> bool:
-        return _is_agent(self._frame.agents, name)
+        return self._frame.agents.knows(name)
 
     async def run(self) -> Run:
         self.seen, self.held = await load(self._folder), is_held(self._folder)
@@ -83,7 +83,7 @@ class FollowedRun:
         self._agents = agents
 
     def knows(self, name: str) -> bool:
-        return _is_agent(self._agents, name)
+        return self._agents.knows(name)
 
     async def run(self) -> Run:
         # What its holder has recorded may not have come here yet.
@@ -100,11 +100,3 @@ class FollowedRun:
 
     async def goes_on(self, problems: Sequence[str]) -> bool:
         return True
-
-
-def _is_agent(agents: AgentTable, name: str) -> bool:
-    try:
-        return name in agents
-    except BigtaskError:
-        # A script that can't be read.
-        return False

@@ -28,6 +28,7 @@ from bigtask.core.values import (
     PLANNING,
     RESERVED,
     VERIFICATION,
+    Plan,
     Report,
     Value,
     Waiting,
@@ -209,6 +210,15 @@ def _confirm(run: Run, command: Confirm) -> tuple[e.Happened, ...]:
 
 
 def _edit(run: Run, revision: int, edits: tuple[Edit, ...], by: str) -> tuple[e.Happened, ...]:
+    plan = editable_plan(run, revision, edits)
+    found = plans.problems(plan_edits.apply(plan, edits).tasks, run.settings)
+    if found:
+        raise InvalidPlan(found)
+    return (e.PlanChanged(revision=revision, edits=edits, by=by),)
+
+
+def editable_plan(run: Run, revision: int, edits: Sequence[Edit]) -> Plan:
+    """Where these edits may be made to it. Raises Conflict, NotFound or StaleRevision where they may not."""
     if run.plan is None:
         raise Conflict("there is no plan to edit yet", status=status(run))
     if revision != run.plan.revision:
@@ -216,11 +226,7 @@ def _edit(run: Run, revision: int, edits: tuple[Edit, ...], by: str) -> tuple[e.
     for edit in edits:
         for id in plan_edits.touched(edit):
             _require_editable(run, _planned(run, id), edit)
-    edited = plan_edits.apply(run.plan, edits)
-    found = plans.problems(edited.tasks, run.settings)
-    if found:
-        raise InvalidPlan(found)
-    return (e.PlanChanged(revision=revision, edits=edits, by=by),)
+    return run.plan
 
 
 def _require_editable(run: Run, record: TaskRecord, edit: Edit) -> None:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from bigtask.core.values import Check, Plan, Settings, Task
+from bigtask.core.values import Check, Plan, Settings, Task, Value
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 _TAKEN = {"main"}
+
+
+class Misfit(Value, omit_defaults=False):
+    """Why a plan can't be used. `field` is the JSON name of the task's field that has to change; both are
+    empty where it is the plan as a whole."""
+
+    sentence: str
+    task_id: str = ""
+    field: str = ""
 
 
 def task_from_answer(data: Mapping[str, Any]) -> Task:
@@ -47,48 +56,71 @@ def problems(
 ) -> tuple[str, ...]:
     """Why the tasks can't be a plan, as sentences, all of them. `inside` says of a scope whether it lies
     in the run's directory; `agents` are the names that exist."""
+    return tuple(one.sentence for one in misfits(tasks, settings, agents=agents, inside=inside))
+
+
+def misfits(
+    tasks: Sequence[Task],
+    settings: Settings,
+    *,
+    agents: Iterable[str] | None = None,
+    inside: Callable[[str], bool] = lies_inside,
+) -> tuple[Misfit, ...]:
+    """The same as `problems`, each with its place."""
     known = {task.id for task in tasks}
-    found: list[str] = []
+    found: list[Misfit] = []
     if len(tasks) < settings.min_tasks:
-        found.append(f"there are {len(tasks)} tasks: at least {settings.min_tasks} needed")
+        found.append(Misfit(sentence=f"there are {len(tasks)} tasks: at least {settings.min_tasks} needed"))
     if len(tasks) > settings.max_tasks:
-        found.append(f"there are {len(tasks)} tasks: at most {settings.max_tasks} allowed, merge some")
+        found.append(
+            Misfit(sentence=f"there are {len(tasks)} tasks: at most {settings.max_tasks} allowed, merge some")
+        )
     seen: set[str] = set()
     for task in tasks:
-        found += _of_one(task, settings, known, inside)
+        found += (
+            Misfit(sentence=sentence, task_id=task.id, field=field)
+            for field, sentence in _of_one(task, settings, known, inside)
+        )
         if task.id in seen:
-            found.append(f"the id {task.id} is used twice")
+            found.append(Misfit(sentence=f"the id {task.id} is used twice", task_id=task.id, field="id"))
         seen.add(task.id)
         if agents is not None and task.agent is not None and task.agent not in agents:
-            found.append(f"task {task.id} wants the agent {task.agent}, which doesn't exist")
+            said = f"task {task.id} wants the agent {task.agent}, which doesn't exist"
+            found.append(Misfit(sentence=said, task_id=task.id, field="agent"))
     if settings.require_dependencies and len(tasks) > 1 and not any(task.dependencies for task in tasks):
-        found.append("no task has dependencies, and this template requires them")
+        found.append(Misfit(sentence="no task has dependencies, and this template requires them"))
     circle = cycle(tasks)
     if circle:
-        found.append("the dependencies go in a circle: " + " -> ".join(circle))
+        said = "the dependencies go in a circle: " + " -> ".join(circle)
+        found.append(Misfit(sentence=said, task_id=circle[0], field="dependencies"))
     return tuple(found)
 
 
-def _of_one(task: Task, settings: Settings, known: set[str], inside: Callable[[str], bool]) -> Iterable[str]:
+def _of_one(
+    task: Task, settings: Settings, known: set[str], inside: Callable[[str], bool]
+) -> Iterator[tuple[str, str]]:
     if not _ID.fullmatch(task.id):
-        yield f"the id {task.id!r} isn't usable: 1 to 48 of a-z, 0-9, - and _, a letter or digit first"
+        said = f"the id {task.id!r} isn't usable: 1 to 48 of a-z, 0-9, - and _, a letter or digit first"
+        yield "id", said
     if task.id in _TAKEN:
-        yield f"the id {task.id} is reserved: choose another"
+        yield "id", f"the id {task.id} is reserved: choose another"
     if not task.title.strip():
-        yield f"task {task.id} has no title"
+        yield "title", f"task {task.id} has no title"
     if not 1 <= task.priority <= 10:
-        yield f"task {task.id} has priority {task.priority}: 1 (most urgent) to 10 is possible"
+        said = f"task {task.id} has priority {task.priority}: 1 (most urgent) to 10 is possible"
+        yield "priority", said
     if settings.require_scope and not task.scope:
-        yield f"task {task.id} has no scope, and this template requires one"
+        yield "scope", f"task {task.id} has no scope, and this template requires one"
     for dependency in task.dependencies:
         if dependency not in known:
-            yield f"task {task.id} depends on {dependency}, which doesn't exist"
+            yield "dependencies", f"task {task.id} depends on {dependency}, which doesn't exist"
     for path in task.scope:
         if not inside(path):
-            yield f"task {task.id} has {path!r} in its scope, which lies outside the run's directory"
+            said = f"task {task.id} has {path!r} in its scope, which lies outside the run's directory"
+            yield "scope", said
     for check in task.checks:
         if (check.command is None) == (check.claim is None) or check.command == ():
-            yield f"task {task.id} has a check that is neither one command nor one claim"
+            yield "checks", f"task {task.id} has a check that is neither one command nor one claim"
 
 
 def cycle(tasks: Sequence[Task]) -> tuple[str, ...]:

@@ -16,7 +16,15 @@ class RunOptions(Body):
 
     auto_spawn: bool | None = None
     max_workers: Annotated[int, Field(ge=1, le=64)] | None = None
+    worker_timeout_ms: Annotated[int, Field(ge=10_000, le=86_400_000)] | None = None
+    """How long one attempt may be active."""
     agent: Annotated[str, Field(max_length=4096)] | None = None
+    agent_for: dict[str, Annotated[str, Field(max_length=4096)]] | None = None
+    """Who does a phase instead, by the names of phases."""
+    fallback: tuple[Annotated[str, Field(max_length=4096)], ...] | None = None
+    """Who does the work of an agent that can't work here: the first of these that can."""
+    model_for: dict[str, Annotated[str, Field(max_length=200)]] | None = None
+    """With which model a phase is done, by the names of phases."""
     model: Annotated[str, Field(max_length=200)] | None = None
     effort: Annotated[str, Field(max_length=200)] | None = None
     base: Annotated[str, Field(max_length=1000)] | None = None

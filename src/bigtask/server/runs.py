@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -28,7 +27,7 @@ from bigtask.server.run_requests import (
     PauseRun,
     RunOptions,
 )
-from bigtask.server.schemas import BOOLEAN, INTEGER, OBJECTS, STRING, answers, list_of, nullable, ref
+from bigtask.server.schemas import BOOLEAN, INTEGER, OBJECT, OBJECTS, STRING, answers, list_of, nullable, ref
 from bigtask.server.streaming import stream
 from bigtask.server.strict_route import StrictRoute
 
@@ -72,9 +71,7 @@ async def create_run(
 ) -> Response:
     """Makes a run, which begins when it is started."""
     options = _options(body.options, caller)
-    cwd = Path(body.cwd)
-    if not cwd.is_absolute():
-        raise InvalidInput(f"cwd is {body.cwd!r}: give the absolute path of a folder on the server's machine")
+    cwd = parts.project(body.cwd)
     asked = msgspec.json.encode((caller.role, msgspec.json.decode(await request.body())), order="sorted")
     runs = parts.module
     async with parts.once.run_id(idempotency_key, asked) as run_id:
@@ -151,6 +148,20 @@ async def edit_plan(
     revision = body.revision if body.revision is not None else _number(if_match)
     runs, id = parts.module.orchestrators, parts.folder(run_id).id
     return _run(await runs.edit_plan(id, _edits(body.edits), revision=revision, by=caller.name))
+
+
+@router.post("/{run_id}/plan/check", openapi_extra=DELEGATE, responses=answers(404, 409, 412, outlook=OBJECT))
+async def check_plan(
+    parts: TheParts,
+    run_id: str,
+    body: EditRunPlan,
+    if_match: Annotated[str | None, Header(max_length=40, description="The plan's revision.")] = None,
+) -> Response:
+    """What the edits would make of the plan, which stays as it is: `problems` that keep it from being used,
+    each with its task and field, `warnings`, and the `estimate`."""
+    revision = body.revision if body.revision is not None else _number(if_match)
+    runs, id = parts.module.orchestrators, parts.folder(run_id).id
+    return success(outlook=await runs.check_plan(id, _edits(body.edits), revision=revision))
 
 
 @router.post("/{run_id}/confirm", responses=answers(404, 409, 412, **_RUN))

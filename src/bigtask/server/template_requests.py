@@ -26,5 +26,8 @@ class ImportTemplates(Body):
 
 
 class PreviewTemplate(Body):
+    """`template` is looked at in place of the one that is saved under the id."""
+
     phase: Annotated[str, Field(max_length=100, examples=["worker"])] = "worker"
     variables: dict[str, Any] = Field(default_factory=dict)
+    template: dict[str, Any] | None = None

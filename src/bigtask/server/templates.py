@@ -79,6 +79,15 @@ async def get_template(
     return success(headers=headers, template=content, revision=listed.revision, source=listed.source.value)
 
 
+@router.get(
+    "/{template_id}/text", openapi_extra=DELEGATE, responses=answers(404, text=STRING, revision=STRING)
+)
+async def get_template_text(parts: TheParts, template_id: TemplateId, cwd: Cwd = None) -> Response:
+    """The text of a custom template's file, also of one that can't be used."""
+    text, revision = parts.templates_of(cwd).text(template_id)
+    return success(headers={"ETag": f'"{revision}"'}, text=text, revision=revision)
+
+
 @router.post(
     "", status_code=201, responses=answers(409, code=201, said="Created.", template=OBJECT, revision=STRING)
 )
@@ -161,7 +170,9 @@ async def preview_template(
 ) -> Response:
     """A prompt as an agent would get it, with sample values for what only a run knows."""
     wanted = body or PreviewTemplate()
-    found = parts.templates_of(cwd).preview(template_id, wanted.phase, wanted.variables)
+    found = parts.templates_of(cwd).preview(
+        template_id, wanted.phase, wanted.variables, unsaved=wanted.template
+    )
     return success(
         phase=found.phase,
         system=found.prompt.system,

@@ -55,6 +55,13 @@ class Library:
         self.shown(template_id)
         return thaw(resolve(template_id, self.raw_by_id, self.broken))
 
+    def as_if_saved(self, template_id: str, raw: Mapping[str, Any]) -> Template:
+        """What this JSON object would resolve to under the id. Raises `InvalidTemplate`."""
+        findings = self.check(raw, template_id)
+        if findings.errors:
+            raise InvalidTemplate(template_id, findings.errors)
+        return thaw(resolve(template_id, {**self.raw_by_id, template_id: raw}))
+
     def chain(self, template_id: str) -> tuple[str, ...]:
         """The ids from the template up to its root. Raises what `raw` raises."""
         self.shown(template_id)

@@ -190,11 +190,19 @@ class TemplateManager:
             return Findings(errors=(("", str(unreadable)),))
         return self._now().check(content)
 
-    def preview(self, template_id: str, phase: str, variables: Mapping[str, Any] | None = None) -> Preview:
+    def preview(
+        self,
+        template_id: str,
+        phase: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        unsaved: Mapping[str, Any] | None = None,
+    ) -> Preview:
         """The prompt of a phase as an agent would get it, with sample values for what only a run knows.
-        `phase` may be called after the prompt (`worker`). Raises what `get` raises, and InvalidInput for an
-        unknown phase."""
-        return preview(self.get(template_id), phase, variables or {})
+        `phase` may be called after the prompt (`worker`), `unsaved` is looked at in place of what is saved.
+        Raises what `get` raises, and InvalidInput for an unknown phase."""
+        template = self.get(template_id) if unsaved is None else self._now().as_if_saved(template_id, unsaved)
+        return preview(template, phase, variables or {})
 
     def create(self, content: Content, *, into: Source = Source.USER) -> Listed:
         """Raises `InvalidTemplate` with every problem, and `Conflict` where the id is taken."""

@@ -35,6 +35,10 @@ export class RunsScreen {
     this.app.draw();
   }
 
+  pressed(event) {
+    if (event.key === "n") location.hash = "#/new";
+  }
+
   async #more() {
     const page = await runs.list(this.#cursor);
     this.#found = [...this.#found, ...page.orchestrators];
@@ -45,6 +49,7 @@ export class RunsScreen {
   content() {
     return html`<main tabindex="-1" class="narrow">
       <div class="row"><h1>Runs</h1>
+        <a class="button main" href="#/new" title="New run (n)">New run</a>
         <input type="search" placeholder="Filter" aria-label="Filter runs" .value=${this.#wanted}
           @input=${(event) => { this.#wanted = event.target.value.toLowerCase(); this.app.draw(); }}></div>
       ${this.#list()}</main>`;
@@ -54,7 +59,7 @@ export class RunsScreen {
     if (this.#problem) return html`<p class="problem" role="alert">${this.#problem}</p>`;
     if (this.#found === null) return html`<p class="hint" aria-busy="true">Looking…</p>`;
     if (!this.#found.length) {
-      return html`<div class="empty"><p>No runs yet.</p><p>Begin one in a project:</p>
+      return html`<div class="empty"><p>No runs yet.</p><p><a href="#/new">Begin one here</a>, or in a project:</p>
         <pre>bigtask run documentation "Document every module" --agent offline</pre></div>`;
     }
     const shown = this.#found.filter((run) => `${run.request} ${run.cwd} ${run.templateId} ${run.status}`.toLowerCase().includes(this.#wanted));
