@@ -18,6 +18,7 @@ from bigtask.core.run import Run, TaskRecord
 from bigtask.core.values import Value
 from bigtask.core.view import WorkerView
 from bigtask.errors import Conflict, NotFound
+from bigtask.host.conflict_versions import Versions, folder_of_versions, versions_in
 from bigtask.host.home import RunFolder
 from bigtask.host.link import RunLink
 from bigtask.host.person import user
@@ -94,6 +95,12 @@ class WorkerManager:
             await link.say(task_id, text)
 
         return await self._through(run_id, task_id, say)
+
+    async def conflict(self, run_id: str, task_id: str) -> tuple[Versions, ...]:
+        """The three versions of each file, while the task's conflict waits for somebody to settle it. Raises
+        NotFound where none does."""
+        folder = folder_of_versions(await self._module.run(run_id), task_id)
+        return tuple(await asyncio.to_thread(versions_in, folder))
 
     async def report(
         self,

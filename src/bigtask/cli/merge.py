@@ -9,7 +9,7 @@ import click
 from bigtask.cli.frame import EXIT_FAILED, EXIT_OK, Frame, carry_out, json_option, print_json, run_argument
 from bigtask.cli.screen import note
 from bigtask.errors import Conflict, InvalidInput
-from bigtask.words import counted, one_line, plain
+from bigtask.words import counted, plain
 
 if TYPE_CHECKING:
     from bigtask.core.run import Run
@@ -37,6 +37,7 @@ def command(frame: Frame, run_id: str, undo: bool, dry_run: bool, as_json: bool)
     """
     from bigtask.cli.reading import linked
     from bigtask.cli.steering import through
+    from bigtask.workspaces.forecast import in_words
 
     if undo and dry_run:
         raise InvalidInput("--dry-run looks at a merge, not at its undoing: leave one of the two out")
@@ -50,7 +51,7 @@ def command(frame: Frame, run_id: str, undo: bool, dry_run: bool, as_json: bool)
         if dry_run or (seen.refused and run.outcome is not None):
             return run, seen, {}
         if run.outcome is not None and not as_json and seen.files:
-            note(_will(seen))
+            note(in_words(seen))
         return run, seen, await link.merge(by=frame.who)
 
     (run, seen, moved), _ = carry_out(lambda: through(frame, folder, "merge", move))
@@ -70,6 +71,8 @@ def command(frame: Frame, run_id: str, undo: bool, dry_run: bool, as_json: bool)
 
 def _foreseen(run: Run, seen: Forecast, *, dry_run: bool, as_json: bool) -> int:
     """Nothing was done: because nobody wanted it to be, or because it is refused."""
+    from bigtask.workspaces.forecast import in_words
+
     if as_json and dry_run:
         import msgspec
 
@@ -80,7 +83,7 @@ def _foreseen(run: Run, seen: Forecast, *, dry_run: bool, as_json: bool) -> int:
     if dry_run:
         for change in seen.files:
             click.echo(f"{change.status:<8} {plain(change.path)} +{change.insertions} -{change.deletions}")
-        note(f"Would be done: {_will(seen)}" if seen.files else _nothing(seen))
+        note(f"Would be done: {in_words(seen)}" if seen.files else in_words(seen))
         if run.outcome is None:
             note("The run hasn't ended: it can't be merged before it has.")
     if not seen.refused:
@@ -90,23 +93,6 @@ def _foreseen(run: Run, seen: Forecast, *, dry_run: bool, as_json: bool) -> int:
     if len(seen.in_the_way) > _LISTED:
         note(f"  and {len(seen.in_the_way) - _LISTED} more")
     raise Conflict(seen.refused)
-
-
-def _will(seen: Forecast) -> str:
-    plus, minus = sum(c.insertions for c in seen.files), sum(c.deletions for c in seen.files)
-    what = f"{counted(len(seen.files), 'file')}, +{plus:,} −{minus:,}"
-    if seen.way == "apply":
-        return f"your folder gets {what}"
-    branch, head = one_line(seen.branch or "no branch"), (seen.head or "nothing")[:10]
-    if seen.way == "merge":
-        return f"a merge of {seen.result[:10]} into {branch} ({head}): {what}"
-    return f"a fast-forward of {branch} from {head} to {seen.result[:10]}: {what}"
-
-
-def _nothing(seen: Forecast) -> str:
-    if seen.way == "already":
-        return "You have the result already: nothing would be done."
-    return "The run has changed nothing: nothing would be done."
 
 
 def _words(run: Run, name: str, files: int, *, undo: bool, already: bool) -> str:

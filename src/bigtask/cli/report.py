@@ -58,14 +58,6 @@ def _form_of(output: str | None) -> str:
 
 
 def _renderer(form: str) -> Callable[[RunResult], str]:
-    if form == "json":
-        from bigtask.report.as_json import as_json
+    from bigtask.report.documents import DOCUMENTS
 
-        return as_json
-    if form == "junit":
-        from bigtask.report.junit import junit
-
-        return junit
-    from bigtask.report.markdown import markdown
-
-    return markdown
+    return DOCUMENTS[form]

@@ -15,10 +15,11 @@ import platform
 import sqlite3
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -68,6 +69,15 @@ def write_export(
 ) -> Written:
     """Raises InvalidInput where `to` is there already or can't be written, and StoreError for events that
     are no run; then nothing is left at `to`."""
+    with new_file(to) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        manifest = _fill(archive, run_id, events, transcripts, redaction)
+    return Written(manifest=manifest, size=to.stat().st_size)
+
+
+@contextmanager
+def new_file(to: Path) -> Iterator[BinaryIO]:
+    """For the person's eyes alone, and gone again where it can't be filled. Raises InvalidInput where `to` is
+    there already or can't be written."""
     try:
         descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
@@ -75,9 +85,8 @@ def write_export(
     except OSError as error:
         raise InvalidInput(f"{to} can't be written: {error.strerror}") from None
     try:
-        with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            manifest = _fill(archive, run_id, events, transcripts, redaction)
-        return Written(manifest=manifest, size=to.stat().st_size)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
     except BaseException as error:
         to.unlink(missing_ok=True)
         if isinstance(error, OSError):
@@ -95,8 +104,8 @@ def _fill(
     run: Run | None = None
     lines: list[bytes] = []
     for event in events:
-        line, redacted = _line(event, redaction)
-        run = step(run, redacted, run_id)
+        line, told = redacted(event, redaction)
+        run = step(run, told, run_id)
         lines.append(line)
     if run is None:
         raise StoreError("the log is empty: there is nothing to export")
@@ -120,16 +129,18 @@ def _fill(
     return manifest
 
 
-def _line(event: Event, redaction: Redaction) -> tuple[bytes, Event]:
+def redacted(event: Event, redaction: Redaction) -> tuple[bytes, Event]:
+    """As a line of events.jsonl, and as the event that this line is. Raises StoreError for one that can't be
+    redacted and stay an event."""
     data = redaction.value(msgspec.to_builtins(event.data, str_keys=True))
     line = msgspec.json.encode({"seq": event.seq, "at": event.at, "type": event.type, "data": data})
     try:
-        redacted = Event(event.seq, event.at, decode(event.type, msgspec.json.encode(data)))
+        told = Event(event.seq, event.at, decode(event.type, msgspec.json.encode(data)))
     except msgspec.DecodeError as error:
         raise StoreError(
             f"event {event.seq} ({event.type}) can't be redacted and stay one: {error}"
         ) from None
-    return line + b"\n", redacted
+    return line + b"\n", told
 
 
 def _said(run: Run, transcripts: TranscriptFolder, redaction: Redaction) -> Iterator[tuple[str, bytes]]:

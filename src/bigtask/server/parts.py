@@ -49,11 +49,21 @@ class Parts:
         """Raises InvalidInput for a folder that can't be."""
         if cwd is None:
             return self.module.templates
-        if not Path(cwd).is_absolute():
-            raise InvalidInput(
-                f"cwd is {cwd[:200]!r}: give the absolute path of a folder on the server's machine"
-            )
-        return self.module.templates_of(cwd)
+        return self.module.templates_of(_absolute(cwd))
+
+    def project(self, cwd: str) -> Path:
+        """Raises InvalidInput for a folder that can't be."""
+        path = _absolute(cwd)
+        self.module.templates_of(path)  # which says why some paths can be no folder's
+        return path
+
+
+def _absolute(cwd: str) -> Path:
+    if not Path(cwd).is_absolute():
+        raise InvalidInput(
+            f"cwd is {cwd[:200]!r}: give the absolute path of a folder on the server's machine"
+        )
+    return Path(cwd)
 
 
 PARTS = "bigtask.parts"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -60,6 +61,14 @@ async def get_transcript(
     return success(
         orchestratorId=run_id, taskId=task_id, attempt=page.attempt, lines=page.lines, after=page.after
     )
+
+
+@router.get("/{task_id}/conflict", openapi_extra=DELEGATE, responses=answers(404, files=OBJECTS))
+async def get_conflict(parts: TheParts, run_id: str, task_id: str) -> Response:
+    """The files of a conflict that waits for somebody to settle it, each with its versions as text: `base`
+    (what there was before), `ours` (merged so far) and `theirs` (the task's); null where there is none."""
+    found = await parts.module.workers.conflict(parts.folder(run_id).id, task_id)
+    return success(orchestratorId=run_id, taskId=task_id, files=[asdict(one) for one in found])
 
 
 @router.post("/{task_id}/retry", responses=answers(404, 409, **_WORKER, sessionId=nullable(STRING)))

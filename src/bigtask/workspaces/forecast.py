@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bigtask.errors import Conflict
+from bigtask.words import counted, one_line
 from bigtask.workspaces.applying import Application, folder_at, tracked_changes
 from bigtask.workspaces.changes import FileChange, read_merge, seen_from
 from bigtask.workspaces.git import Git
@@ -32,6 +33,22 @@ class Forecast:
     files: tuple[FileChange, ...] = ()
     refused: str = ""
     in_the_way: tuple[str, ...] = ()
+
+
+def in_words(seen: Forecast) -> str:
+    """What would be done, were it not refused."""
+    plus, minus = sum(c.insertions for c in seen.files), sum(c.deletions for c in seen.files)
+    what = f"{counted(len(seen.files), 'file')}, +{plus:,} −{minus:,}"
+    if seen.way == "already":
+        return "You have the result already: nothing would be done."
+    if not seen.files:
+        return "The run has changed nothing: nothing would be done."
+    if seen.way == "apply":
+        return f"your folder gets {what}"
+    branch, head = one_line(seen.branch or "no branch"), (seen.head or "nothing")[:10]
+    if seen.way == "merge":
+        return f"a merge of {seen.result[:10]} into {branch} ({head}): {what}"
+    return f"a fast-forward of {branch} from {head} to {seen.result[:10]}: {what}"
 
 
 async def foresee(application: Application, base: str, result: str) -> Forecast:

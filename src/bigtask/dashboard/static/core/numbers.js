@@ -39,6 +39,11 @@ export function tokens(count) {
   return count < 1_000_000 ? `${(count / 1000).toFixed(count < 10_000 ? 1 : 0)}k tokens` : `${(count / 1e6).toFixed(1)}M tokens`;
 }
 
+/** 12,345 */
+export function count(number) {
+  return number.toLocaleString("en");
+}
+
 export function plural(count, one, many = `${one}s`) {
   return `${count} ${count === 1 ? one : many}`;
 }

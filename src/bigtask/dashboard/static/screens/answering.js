@@ -3,6 +3,7 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { runs } from "../api.js";
 import { tell } from "./notes.js";
+import { about } from "./question_details.js";
 
 const KINDS = {
   plan: "Plan",
@@ -36,7 +37,8 @@ export function question(app, runId, waiting, after = () => {}) {
   return html`<div class="question">
     <p class="kind">${kindOf(waiting)}${waiting.taskId ? html` · <b>${waiting.taskId}</b>` : nothing}</p>
     <p class="asked">${waiting.question}</p>
-    ${details(waiting)}
+    ${about(app, runId, waiting)}
+    ${waiting.kind === "plan" ? html`<p class="hint"><a href="#/runs/${runId}/plan">Look at the plan, and change it</a> (<kbd>e</kbd> on the run's page)</p>` : nothing}
     ${waiting.options.length ? html`<div class="answers">${waiting.options.map((option) => html`
       <button class=${option === first ? "main" : CAREFUL.has(option) ? "careful" : ""} @click=${() => give(option, scopes[0])}>${option}</button>
       ${option === "allow" ? scopes.slice(1).map((scope) => html`<button @click=${() => give(option, scope)}>${option} ${SCOPES[scope] ?? scope}</button>`) : nothing}`)}</div>`
@@ -45,12 +47,4 @@ export function question(app, runId, waiting, after = () => {}) {
         give(new FormData(event.target).get("answer"));
       }}><input name="answer" required aria-label="Your answer" autocomplete="off"><button class="main">Answer</button></form>`}
   </div>`;
-}
-
-/** What the question is about, as far as it is text: nothing in it is markup. */
-function details(waiting) {
-  const shown = Object.entries(waiting.details ?? {}).filter(([name]) => !["scopes", "covers"].includes(name));
-  if (!shown.length) return nothing;
-  return html`<dl class="details">${shown.map(([name, value]) => html`<dt>${name}</dt><dd><pre>${typeof value === "string"
-    ? value : JSON.stringify(value, null, 1)}</pre></dd>`)}</dl>`;
 }

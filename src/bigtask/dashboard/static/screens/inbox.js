@@ -31,7 +31,7 @@ export class InboxScreen {
   }
 
   content() {
-    return html`<main tabindex="-1" class="narrow"><h1>Inbox</h1>${this.#list()}</main>`;
+    return html`<main tabindex="-1" class="narrow"><div class="row"><h1>Inbox</h1>${this.app.notices.content()}</div>${this.#list()}</main>`;
   }
 
   #list() {

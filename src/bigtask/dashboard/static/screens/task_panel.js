@@ -2,9 +2,11 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { runs } from "../api.js";
+import { parts } from "../core/blocks.js";
 import { clock, dollars, duration, exact, plural, tokens } from "../core/numbers.js";
 import { STATES } from "../core/words.js";
 import { tell } from "./notes.js";
+import { PatchView } from "./patch_view.js";
 
 const AGAIN_MS = 300;
 const MOST_LINES = 2_000;
@@ -15,12 +17,16 @@ export class TaskPanel {
   #due = 0;
   #diff = null;
   #part = "transcript";
+  #patch;
 
-  constructor(app, runId, taskId, number, close) {
+  /** `earlier`: an attempt that another one has followed is asked for. What was said is that of the last one. */
+  constructor(app, runId, taskId, number, close, earlier = false) {
     this.app = app;
+    this.#patch = new PatchView(app);
     this.runId = runId;
     this.taskId = taskId;
     this.number = number;
+    if (earlier) this.#part = "attempts";
     this.close = () => close(null);
     this.#read();
   }
@@ -70,11 +76,14 @@ export class TaskPanel {
     this.app.draw();
   }
 
-  async #act(verb) {
+  /** Whether it was done; what was refused is told. */
+  async #act(verb, body) {
     try {
-      await runs.actOnTask(this.runId, this.taskId, verb);
+      await runs.actOnTask(this.runId, this.taskId, verb, body);
+      return true;
     } catch (problem) {
       tell(this.app, problem.message);
+      return false;
     }
   }
 
@@ -93,9 +102,27 @@ export class TaskPanel {
 
   #actions(record) {
     const live = record.attempts.some((one) => one.to === null);
+    const last = record.attempts.at(-1);
+    const paused = last?.state === "paused";
+    const working = live && ["spawning", "running", "stalled"].includes(last?.state);
     const over = ["failed", "timeout", "cancelled", "skipped"].includes(record.state);
     return html`<div class="actions">${over ? html`<button @click=${() => this.#act("retry")}>Try again</button>` : nothing}
-      ${live ? html`<button class="careful" @click=${() => this.#act("cancel")}>Cancel the task</button>` : nothing}</div>`;
+      ${paused ? html`<button class="main" @click=${() => this.#act("resume")}>Go on</button>` : nothing}
+      ${working ? html`<button title="It stops at its next safe point" @click=${() => this.#act("pause")}>Pause the task</button>` : nothing}
+      ${live || paused ? html`<button class="careful" @click=${() => this.#act("cancel")}>Cancel the task</button>` : nothing}</div>
+      ${working ? html`<form class="saying" @submit=${(event) => this.#say(event)}>
+        <input name="text" required maxlength="200000" autocomplete="off" aria-label="Message to the session" placeholder="Say something to its session"><button>Send</button></form>` : nothing}`;
+  }
+
+  /** The words are gone from the field when the session has them, not before. */
+  async #say(event) {
+    event.preventDefault();
+    const form = event.target;
+    const text = new FormData(form).get("text");
+    if (await this.#act("message", { text })) {
+      form.reset();
+      tell(this.app, `${this.taskId} has it, and reads it at its next safe point.`, "news");
+    }
   }
 
   #transcript() {
@@ -117,10 +144,7 @@ export class TaskPanel {
   #changes() {
     if (this.#diff === null) return html`<p class="hint" aria-busy="true">Reading…</p>`;
     if (this.#diff.problem) return html`<p class="empty">${this.#diff.problem}</p>`;
-    if (!this.#diff.files.length) return html`<p class="empty">Nothing is changed.</p>`;
-    return html`<ul class="files">${this.#diff.files.map((file) => html`<li><code>${file.path}</code> <span class="plus">+${file.insertions}</span> <span class="minus">−${file.deletions}</span></li>`)}</ul>
-      <pre class="patch">${this.#diff.patch.split("\n").map((line) => html`<span class=${{ "+": "plus", "-": "minus", "@": "at" }[line[0]] ?? ""}>${line}
-</span>`)}</pre>`;
+    return this.#patch.content(this.#diff);
   }
 
   #task(record) {
@@ -131,11 +155,16 @@ export class TaskPanel {
   }
 }
 
-/** What only matters to those who look closer is folded: what was asked, and what tools did. */
+/** What only matters to those who look closer is folded: what was asked, what tools did, and the form of answers. */
 function said({ who, text }) {
-  if (who === "agent") return html`<li class="agent"><span class="who">agent</span><pre>${text}</pre></li>`;
-  const [first] = text.trimStart().split("\n", 1);
-  return html`<li class=${who}><details><summary><span class="who">${who}</span> ${first.slice(0, 90)}</summary><pre>${text}</pre></details></li>`;
+  if (who !== "agent") return folded(who, text.trimStart().split("\n", 1)[0].slice(0, 90), text);
+  return parts(text).map((one) => one.block === undefined
+    ? html`<li class="agent"><span class="who">agent</span><pre>${one.words}</pre></li>`
+    : folded("agent", one.said, one.block));
+}
+
+function folded(who, line, text) {
+  return html`<li class=${who}><details><summary><span class="who">${who}</span> ${line}</summary><pre>${text}</pre></details></li>`;
 }
 
 function run(attempt) {
