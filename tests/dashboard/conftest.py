@@ -46,6 +46,12 @@ class Sitting:
         page.goto(f"{self.url}/{at}")
         return page
 
+    def refused(self, status: int) -> None:
+        """That the server answered something with it is what the test wanted; browsers complain of it."""
+        wanted = [said for said in self.troubles if f"status of {status}" in said]
+        assert wanted, self.troubles
+        self.troubles[:] = [said for said in self.troubles if said not in wanted]
+
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:

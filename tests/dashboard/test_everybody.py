@@ -11,6 +11,20 @@ from server.conftest import Workshop
 from .conftest import Sitting
 from .test_run_page import ASKS
 
+MADE = {
+    "new": ("#/new", "text=Start the run", ".field.wrong"),
+    "plan": ("#/runs/{waiting}/plan", ".task .line", ".panel .field"),
+    "plan that is over": ("#/runs/{done}/plan", ".task .line", ".panel .field"),
+    "templates": ("#/templates", "", ".template-row"),
+    "template": ("#/templates/tested", "", ".beside .fine"),
+    "own and inherited": ("#/templates/documentation", "text=Own and inherited", "tr.own"),
+    "prompts": ("#/templates/documentation", "text=Prompts", ".prompt"),
+    "result": ("#/runs/{done}/result", ".entry summary", ".file .patch"),
+    "result so far": ("#/runs/{waiting}/result", "", ".taking .about"),
+    "system": ("#/system", "text=what is in order too", ".finding"),
+}
+"""Where a person makes or reads something: its address, what is clicked there, and what shows then."""
+
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 
 
@@ -22,15 +36,22 @@ def runs(shop: Workshop) -> dict[str, str]:
 
 @pytest.mark.parametrize("width", [360, 1600])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("screen", ["runs", "inbox", "river", "graph", "panel", "waiting", "help"])
+@pytest.mark.parametrize("screen", ["runs", "inbox", "river", "graph", "panel", "waiting", "help", *MADE])
 def test_nothing_is_out_of_anybody_s_reach(
     shop: Workshop, sitting: Sitting, runs: dict[str, str], screen: str, theme: str, width: int
 ) -> None:
     at = {"runs": "", "inbox": "#/inbox", "waiting": f"#/runs/{runs['waiting']}"}
+    at |= {name: made.format(**runs) for name, (made, _, _) in MADE.items()}
     page = sitting.page(at.get(screen, f"#/runs/{runs['done']}"))
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-    page.locator(".runs, .card, .bar").first.wait_for()
+    if screen in MADE:
+        _, click, shown = MADE[screen]
+        if click:
+            page.locator(click).first.click()
+        page.locator(shown).first.wait_for()
+    else:
+        page.locator(".runs, .card, .bar").first.wait_for()
     if screen == "graph":
         page.keyboard.press("g")
         page.locator(".node").first.wait_for()

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 from server.conftest import Workshop
 
 from .conftest import Sitting
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 SEEDS = (
     "<img src=x onerror=hit()>",
@@ -61,6 +67,21 @@ def hostile() -> dict[str, object]:
     }
 
 
+def harmless(page: Page, at: str) -> None:
+    found = page.evaluate(
+        """() => ({
+          hits: window.hits,
+          strange: document.querySelectorAll(
+            "iframe, img:not([src='/dashboard/icon.svg']), form[action], base, meta[http-equiv], " +
+            "style, template, math"
+          ).length,
+          scripts: document.querySelectorAll("script").length,
+          links: [...document.links].filter((link) => !link.href.startsWith(location.origin)).length,
+        })"""
+    )
+    assert found == {"hits": 0, "strange": 0, "scripts": 1, "links": 0}, at
+
+
 def test_nothing_that_was_written_becomes_an_element_a_request_or_a_script(
     shop: Workshop, sitting: Sitting
 ) -> None:
@@ -85,17 +106,62 @@ def test_nothing_that_was_written_becomes_an_element_a_request_or_a_script(
                 page.get_by_role("tab", name=tab).click()
         else:
             page.locator(".runs, .card").first.wait_for()
-        found = page.evaluate(
-            """() => ({
-              hits: window.hits,
-              strange: document.querySelectorAll(
-                "iframe, img:not([src='/dashboard/icon.svg']), form[action], base, meta[http-equiv], " +
-                "style, template, math"
-              ).length,
-              scripts: document.querySelectorAll("script").length,
-              links: [...document.links].filter((link) => !link.href.startsWith(location.origin)).length,
-            })"""
-        )
-        assert found == {"hits": 0, "strange": 0, "scripts": 1, "links": 0}, at
+        harmless(page, at)
         page.close()
     assert [url for url in asked if "hit" in url or not url.startswith(sitting.url)] == []
+
+
+def seen(at: str) -> str:
+    """Without what no text of a template or plan may hold."""
+    return at.replace("\x00", "").replace("\x07", "")
+
+
+def test_nor_does_what_was_written_where_runs_plans_and_templates_are_made(
+    shop: Workshop, sitting: Sitting
+) -> None:
+    said, all_said = [seen(seed) for seed in SEEDS], seen(ALL)
+    template = {
+        "id": "hostile",
+        "name": said[0],
+        "description": all_said,
+        "icon": said[2],
+        "tags": said,
+        "extends": "_default",
+        "variables": {f"V{number}": each for number, each in enumerate(said)},
+        "prompts": {"worker": {"user": f"{all_said} {{RESPONSE_FORMAT}}"}},
+    }
+    shop.server.post("/api/orchestrator/templates", template)
+    (shop.desk.home.templates / "torn.json").write_text(json.dumps({"id": said[1], "name": said, ALL: 1}))
+    id = shop.planned({"tasks": [{"id": "left"}, {"id": "right"}]})
+    fields = {
+        "title": said[0],
+        "description": all_said,
+        "scope": said,
+        "model": said[1],
+        "checks": [{"claim": all_said}, {"command": said}],
+    }
+    edits = [{"op": "set", "id": "left", "fields": {**fields, "scope": ["<b>", "src/*"]}}]
+    shop.server.ask("PUT", f"/api/orchestrator/{id}/plan", {"revision": 1, "edits": edits})
+    asked: list[str] = []
+    for at, waited, clicked in (
+        ("#/new?template=hostile", "#var-V3", ("text=Start the run",)),
+        (f"#/runs/{id}/plan", ".task", (".task .line >> nth=0",)),
+        ("#/templates", ".template-row", ()),
+        ("#/templates/hostile", ".beside .fine", ("text=Own and inherited", "text=Prompts")),
+        ("#/templates/torn", ".complaint", ()),
+    ):
+        page = sitting.page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.add_init_script("window.hits = 0; window.hit = () => { window.hits += 1; };")
+        page.goto(f"{sitting.url}/{at}")
+        page.reload()
+        page.locator(waited).first.wait_for()
+        harmless(page, at)
+        for click in clicked:
+            page.locator(click).first.click()
+            harmless(page, at)
+        if at.startswith("#/runs/"):
+            assert page.get_by_label("What the worker is told").input_value() == all_said
+        page.close()
+    (shop.desk.home.templates / "torn.json").unlink()
+    assert [url for url in asked if "hit(" in url or not url.startswith((sitting.url, "blob:"))] == []

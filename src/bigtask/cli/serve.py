@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from bigtask.cli.frame import EXIT_OK, Frame, carry_out, json_option, print_json
 from bigtask.cli.screen import note
+from bigtask.errors import InvalidInput
 from bigtask.words import counted
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command(
     short_help="The server: REST, events and a WebSocket.",
-    epilog="\b\nExamples:\n  bigtask serve\n  bigtask serve --link\n"
+    epilog="\b\nExamples:\n  bigtask serve\n  bigtask serve --demo\n  bigtask serve --link\n"
     "  bigtask serve --host 0.0.0.0 --allow-remote --proxy https://bigtask.example.org",
 )
 @click.option(
@@ -34,10 +36,15 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--proxy", metavar="URL", help="https://NAME by which a proxy in front of the server is reached."
 )
 @click.option("--link", is_flag=True, help="Only print a new link to sign in at the server that runs.")
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="Show sample runs that play by scripts, without a model, in a home of their own that goes with it.",
+)
 @json_option
-@click.pass_obj
+@click.pass_context
 def command(
-    frame: Frame,
+    context: click.Context,
     port: int,
     host: str,
     allow_remote: bool,
@@ -45,6 +52,7 @@ def command(
     tls_key: Path | None,
     proxy: str | None,
     link: bool,
+    demo: bool,
     as_json: bool,
 ) -> int:
     """Serves runs and templates over HTTP, to this machine only: what the commands do, programs and browsers
@@ -52,7 +60,14 @@ def command(
 
     One server runs for all your runs. It carries out what is started through it, until Ctrl-C ends it; then
     `bigtask resume RUN`, or the next server, goes on.
+
+    --demo shows the dashboard over sample runs, on a free port: one of each thing that can happen to a run.
+    No model is asked, nothing of yours is touched, and nothing is left when it ends.
     """
+    frame: Frame = context.obj
+    if demo:
+        _show_demo(context, host, port)
+        return EXIT_OK
     if link:
         _print_link(frame, as_json=as_json)
         return EXIT_OK
@@ -64,6 +79,25 @@ def command(
         _serve(frame, host, port, allow_remote, (tls_cert, tls_key), proxy, as_json=as_json)
     note("stopped: `bigtask list` shows the runs, `bigtask resume RUN` goes on with one")
     return EXIT_OK
+
+
+def _show_demo(context: click.Context, host: str, port: int) -> None:
+    from bigtask.cli.exhibition import show
+
+    given = {
+        name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    others = sorted(given - {"demo", "host", "port", "as_json"})
+    if others:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in others)
+        raise InvalidInput(f"--demo is for this machine alone, with a home of its own: leave {named} out")
+    show(
+        context.obj,
+        # A browser keeps one sign-in for a name, whatever the port: that of the person's own server stays.
+        host=host if "host" in given else "localhost",
+        port=port if "port" in given else 0,
+        as_json=context.params["as_json"],
+    )
 
 
 def _serve(

@@ -29,7 +29,7 @@ def write_script(home: Home, *, pace: float) -> str:
     unfinished = home.path / f"demo.json.{os.getpid()}"
     try:
         home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps(performance(_python(), pace=pace)), encoding="utf-8")
+        unfinished.write_text(json.dumps(performance(python_of_checks(), pace=pace)), encoding="utf-8")
         unfinished.replace(file)
     except OSError as error:
         raise InvalidInput(
@@ -39,7 +39,7 @@ def write_script(home: Home, *, pace: float) -> str:
     return f"{SCRIPTED}{file}"
 
 
-def _python() -> str:
+def python_of_checks() -> str:
     """The short name of this interpreter where it has one: people read the checks."""
     found = shutil.which("python3")
     return "python3" if found and os.path.samefile(found, sys.executable) else sys.executable
@@ -61,7 +61,7 @@ async def unfinished(home: Home, agent: str) -> tuple[RunFolder, Path] | None:
 
 async def begin(home: Home, project: Path, agent: str, *, agents: AgentTable, by: str) -> RunFolder:
     """A run that isn't started yet. The commands of its checks are our own: nobody needs to be shown them."""
-    tasks = performance(_python())["tasks"]
+    tasks = performance(python_of_checks())["tasks"]
     commands = tuple(tuple(check["command"]) for task in tasks for check in task.get("checks", ()))
     return await creation.create(
         home,

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from bigtask.dashboard import pages
-from bigtask.server import entrance, rest, runs, templates, workers
+from bigtask.server import entrance, rest, results, runs, system, templates, workers
 from bigtask.server.channel import Conversation
 from bigtask.server.credentials import Credentials
 from bigtask.server.envelope import failure
@@ -45,7 +45,7 @@ def api(parts: Parts, gate: Gate) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.parts, app.state.gate = parts, gate
-    for part in (templates, runs, workers, rest, entrance, pages):
+    for part in (templates, runs, results, workers, rest, system, entrance, pages):
         app.router.routes.extend(part.router.routes)
 
     def openapi() -> Response:

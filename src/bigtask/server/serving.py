@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +27,7 @@ from bigtask.server.application import api, guarded
 from bigtask.server.credentials import Credentials, folder_of
 from bigtask.server.doors import doors, is_loopback
 from bigtask.server.entrance import link_to
+from bigtask.server.gathering import GatheredSocket
 from bigtask.server.leader import proclaim
 from bigtask.server.once import Once
 from bigtask.server.parts import Gate, Parts
@@ -95,9 +97,11 @@ async def serve(
     agents: AgentTable,
     environ: Mapping[str, str],
     welcome: Callable[[Welcome], object],
+    beside: Callable[[OrchestratorModule], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
     """Until SIGINT, SIGTERM or SIGHUP; then every run is let go of, and whoever takes one up goes on with it.
 
+    `beside` is carried out meanwhile, and cancelled when the server ends; what it raises ends the server.
     Whoever calls it leads the home (`leader.leading`). Raises InvalidInput for an address or a certificate
     that can't be used.
     """
@@ -129,7 +133,7 @@ async def serve(
         server = _Server(_config(address, guarded(app, credentials)), module)
         await module.initialize()
         left = await unattended(home, module.custody)
-        proclaim(folder, found.url)
+        proclaim(folder, found.url, local=found.local, certificate=_digest(address.certificate))
         async with endpoint.running() if endpoint is not None else nullcontext():
             with _ended_by_signals(server):
                 told = Welcome(
@@ -140,7 +144,8 @@ async def serve(
                     unattended=left,
                 )
                 welcome(told)
-                await server.serve([listener])
+                async with _beside(beside, module, server):
+                    await server.serve([listener])
 
 
 def _mcp(module: OrchestratorModule) -> Endpoint | None:
@@ -150,6 +155,34 @@ def _mcp(module: OrchestratorModule) -> Endpoint | None:
     from bigtask.mcp.endpoint import Endpoint
 
     return Endpoint(module)
+
+
+@asynccontextmanager
+async def _beside(
+    work: Callable[[OrchestratorModule], Coroutine[Any, Any, None]] | None,
+    module: OrchestratorModule,
+    server: _Server,
+) -> AsyncIterator[None]:
+    if work is None:
+        yield
+        return
+
+    def look(task: asyncio.Task[None]) -> None:
+        server.should_exit |= task.cancelled() or task.exception() is not None
+
+    task = server.beside = asyncio.create_task(work(module))
+    task.add_done_callback(look)
+    try:
+        yield
+    finally:
+        await _ended(task)
+    if not task.cancelled():
+        task.result()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 @contextmanager
@@ -181,7 +214,7 @@ def _config(address: Address, app: Any) -> uvicorn.Config:
         access_log=False,
         lifespan="off",
         http="h11",
-        ws="websockets-sansio",
+        ws=GatheredSocket,
         ws_max_size=_MESSAGE_LIMIT,
         ws_per_message_deflate=False,
         # A header that anybody can send says nothing about who they are.
@@ -200,12 +233,22 @@ def _config(address: Address, app: Any) -> uvicorn.Config:
     return config
 
 
+def _digest(certificate: Path | None) -> str:
+    """The SHA-256 of a file's first certificate, which is the one that is shown; empty for none."""
+    if certificate is None:
+        return ""
+    text = certificate.read_text(encoding="latin-1")
+    first = text[text.index(ssl.PEM_HEADER) : text.index(ssl.PEM_FOOTER) + len(ssl.PEM_FOOTER)]
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest()
+
+
 class _Server(uvicorn.Server):
     """Lets go of the runs before the connections end, so that followers hear all that happened."""
 
     def __init__(self, config: uvicorn.Config, module: OrchestratorModule) -> None:
         super().__init__(config)
         self._module = module
+        self.beside: asyncio.Task[None] | None = None
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -213,6 +256,9 @@ class _Server(uvicorn.Server):
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.beside is not None:
+            # It asks the module for things, which is closed next.
+            await _ended(self.beside)
         await self._module.close()
         await super().shutdown(sockets)
 

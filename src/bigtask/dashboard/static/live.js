@@ -54,13 +54,15 @@ export class Live extends EventTarget {
       return;
     }
     const own = this.#followed.get(said.orchestratorId);
-    if (own && said.seq > own.after) {
+    // Those of all runs come over the same socket: one that is ahead of what this one has been told yet comes
+    // again in its turn.
+    if (own && said.seq === own.after + 1) {
       own.after = said.seq;
       own.hear(said);
     }
     const all = this.#followed.get("*");
     if (all) {
-      all.after = { ...all.after, [said.orchestratorId]: said.seq };
+      all.after = { ...all.after, [said.orchestratorId]: Math.max(said.seq, all.after?.[said.orchestratorId] ?? 0) };
       all.hear(said);
     }
   }

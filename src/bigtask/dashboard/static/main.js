@@ -4,24 +4,44 @@ import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { inbox, key } from "./api.js";
 import { Live } from "./live.js";
 import { InboxScreen } from "./screens/inbox.js";
+import { NewRunScreen } from "./screens/new_run.js";
+import { PlanEditor } from "./screens/plan_editor.js";
+import { ResultScreen } from "./screens/result.js";
 import { RunScreen } from "./screens/run.js";
 import { RunsScreen } from "./screens/runs.js";
+import { SystemScreen } from "./screens/system.js";
+import { TemplateScreen } from "./screens/template.js";
+import { TemplatesScreen } from "./screens/templates.js";
+import { Notices } from "./screens/notices.js";
 import { notes } from "./screens/notes.js";
 import { keyboardHelp } from "./screens/keyboard.js";
 
 const ROUTES = [
-  [/^#\/runs\/([0-9a-z]{26})$/, (app, id) => new RunScreen(app, id)],
+  [/^#\/new(?:\?template=([a-z0-9_-]+))?$/, (app, template) => new NewRunScreen(app, template)],
+  [/^#\/runs\/([0-9a-z]{26})\/plan$/, (app, id) => new PlanEditor(app, id)],
+  [/^#\/templates$/, (app) => new TemplatesScreen(app)],
+  [/^#\/templates\/([^/?]+)(?:\?cwd=(.+))?$/, (app, id, cwd) => new TemplateScreen(app, decodeURIComponent(id), cwd && decodeURIComponent(cwd))],
+  [/^#\/runs\/([0-9a-z]{26})\/result$/, (app, id) => new ResultScreen(app, id)],
+  [/^#\/runs\/([0-9a-z]{26})(?:\/tasks\/([^/]+))?$/, (app, id, task) => new RunScreen(app, id, task && decodeURIComponent(task))],
+  [/^#\/system$/, (app) => new SystemScreen(app)],
   [/^#\/inbox$/, (app) => new InboxScreen(app)],
   [/^(#\/?)?$/, (app) => new RunsScreen(app)],
 ];
 const LOOK_AGAIN_MS = 400;
 
+/** So many times as long as a drawing takes, the page may do something else before the next one. */
+const REST = 8;
+
 class App {
   live = new Live();
+  notices = new Notices(this);
   waiting = 0;
   help = false;
   #screen = null;
   #due = 0;
+  #later = 0;
+  #drawn = 0;
+  #took = 0;
   #look = 0;
 
   start() {
@@ -43,8 +63,20 @@ class App {
   draw() {
     this.#due ||= requestAnimationFrame(() => {
       this.#due = 0;
+      const began = performance.now();
       this.#frame(this.#screen.content());
+      this.#drawn = performance.now();
+      this.#took = this.#drawn - began;
     });
+  }
+
+  /** The same for what happens by itself: never so often that nothing else gets its turn. */
+  drawSoon() {
+    const rest = this.#drawn + REST * this.#took - performance.now();
+    this.#later ||= setTimeout(() => {
+      this.#later = 0;
+      this.draw();
+    }, Math.max(0, rest));
   }
 
   #go() {
@@ -62,10 +94,13 @@ class App {
   }
 
   #lookSoon() {
-    clearTimeout(this.#look);
-    this.#look = setTimeout(async () => {
+    // Not put off by every event: a run that is busy would keep the page from ever looking.
+    this.#look ||= setTimeout(async () => {
+      this.#look = 0;
       try {
-        this.waiting = (await inbox()).waiting.length;
+        const { waiting } = await inbox();
+        this.waiting = waiting.length;
+        this.notices.hear(waiting);
         this.draw();
       } catch (problem) {
         if (problem.status === 401) this.#signedOut();
@@ -86,7 +121,7 @@ class App {
     render(html`
       <header class="top">
         <a class="brand" href="#/"><img src="/dashboard/icon.svg" alt="" width="22" height="22">bigtask</a>
-        <nav aria-label="Screens">${link("#/", "Runs")}${link("#/inbox", "Inbox", this.waiting)}</nav>
+        <nav aria-label="Screens">${link("#/", "Runs")}${link("#/inbox", "Inbox", this.waiting)}${link("#/templates", "Templates")}${link("#/system", "System")}</nav>
         <span class="connection ${this.live.state}" role="status">${{ live: "live", connecting: "connecting…", reconnecting: "reconnecting…" }[this.live.state]}</span>
         <button class="quiet" @click=${() => this.#toggleHelp()} aria-label="Keyboard" title="Keyboard (?)">?</button>
       </header>

@@ -34,6 +34,9 @@ const WITHDRAWS = new Set(["worker:settling", "worker:resolving", "worker:reopen
 /** After these the task waits for its next attempt. */
 const BEGINS_ANEW = new Set(["worker:reopened", "worker:retrying", "worker:resolving"]);
 
+/** How a new holder begins, before it says that it took the run up. */
+const TAKING_UP = new Set(["worker:lost", "worker:paused", "worker:resumed"]);
+
 /** An attempt in one of these only rests: the next one replaces it. */
 const RESTING = new Set(["paused", "needs_review", "quarantined"]);
 
@@ -50,10 +53,12 @@ export function emptyRun(id) {
     seq: 0,
     began: 0,
     at: 0,
+    held: 0,
     request: "",
     agent: "",
     template: "",
     cwd: "",
+    slots: 1,
     caps: { usd: null, tokens: null },
     phase: "",
     outcome: null,
@@ -86,23 +91,24 @@ export function foldAll(id, events, until = Infinity) {
 /** Changes `run`. An event that was seen already changes nothing. */
 export function fold(run, event) {
   if (event.seq <= run.seq) return run;
-  const before = run.at;
   run.seq = event.seq;
   run.at = Math.max(run.at, Date.parse(event.at));
   run.began ||= run.at;
   const data = event.data ?? {};
   if (event.type.startsWith("worker:")) worker(run, event.type, data);
-  else orchestrator(run, event.type, data, before);
+  else orchestrator(run, event.type, data);
+  if (!TAKING_UP.has(event.type)) run.held = run.at;
   return run;
 }
 
-function orchestrator(run, type, data, before) {
+function orchestrator(run, type, data) {
   switch (type) {
     case "orchestrator:created":
       run.request = data.request;
       run.template = data.template?.name ?? data.templateId;
       run.agent = data.settings?.agent ?? "";
       run.cwd = data.source?.cwd ?? "";
+      run.slots = data.settings?.parallelExecution === false ? 1 : data.settings?.maxWorkers ?? 1;
       run.caps = { usd: data.settings?.maxBudgetUsd ?? null, tokens: data.settings?.maxTokens ?? null };
       break;
     case "orchestrator:phaseChanged":
@@ -119,7 +125,7 @@ function orchestrator(run, type, data, before) {
       for (const edit of data.edits) change(run, edit);
       break;
     case "orchestrator:waiting":
-      if (!data.settled) run.waiting.set(data.waiting.id, { ...data.waiting, since: run.at });
+      run.waiting.set(data.waiting.id, { ...data.waiting, since: run.at });
       break;
     case "orchestrator:confirmed":
       drop(run, (waiting) => waiting.kind === "plan");
@@ -135,7 +141,7 @@ function orchestrator(run, type, data, before) {
       run.paused = false;
       break;
     case "orchestrator:recovered":
-      run.seams.push({ from: before, to: run.at, lost: data.lost ?? 0 });
+      takenUp(run, data.lost ?? 0);
       break;
     case "orchestrator:merged":
       run.merged = data.undone ? null : data.commit ?? "";
@@ -149,6 +155,15 @@ function orchestrator(run, type, data, before) {
     case "orchestrator:cancelled":
       end(run, "cancelled", "");
       break;
+  }
+}
+
+/** Nobody held the run since its last event: what was lost ended there, not when somebody looked. */
+function takenUp(run, lost) {
+  run.seams.push({ from: run.held, to: run.at, lost });
+  for (const { attempts } of run.tasks.values()) {
+    const last = attempts.at(-1);
+    if (last?.state === "lost" && last.to > run.held) last.to = last.turns.at(-1).to = Math.max(last.from, run.held);
   }
 }
 

@@ -8,14 +8,19 @@ const SLOWER = 1.6;
 export function forecast(run, now) {
   if (run.outcome) return { coming: [], left: null };
   const pace = paceOf(run);
-  const free = run.lanes.map((attempt) => (attempt ? Math.max(now, attempt.from + expected(run, attempt.taskId, pace)) : now));
-  if (!free.length) free.push(now);
+  const free = run.lanes.map((attempt) => (attempt ? endOf(run, attempt.taskId, pace, now) : now));
+  while (free.length < run.slots) free.push(now);
   const ready = new Map();
   const coming = [];
   for (const record of ordered(run)) {
     const needs = (record.task.dependencies ?? []).map((id) => ready.get(id) ?? endOf(run, id, pace, now));
     if (record.attempts.some((one) => one.to === null) || settled(record)) {
       ready.set(record.id, endOf(run, record.id, pace, now));
+      continue;
+    }
+    // It has been worked on, and what comes next a person says: others are reckoned with an answer at once.
+    if (questionOf(run, record)) {
+      ready.set(record.id, now);
       continue;
     }
     const earliest = Math.max(now, ...needs);
@@ -32,6 +37,12 @@ export function forecast(run, now) {
   const end = Math.max(now, ...[...ready.values()]);
   const left = ready.size ? { least: (end - now) * FASTER, most: (end - now) * SLOWER } : null;
   return { coming, left: left && left.most > 0 ? left : null };
+}
+
+/** What waits for a person before the task goes on, or undefined. */
+export function questionOf(run, record) {
+  const last = record.attempts.at(-1);
+  return run.waiting.get(last?.waitingId) ?? [...run.waiting.values()].find((one) => one.taskId === record.id);
 }
 
 function settled(record) {
@@ -72,12 +83,13 @@ function median(values) {
 
 function expected(run, id, pace) {
   const minutes = run.tasks.get(id)?.task.estimatedMinutes;
-  if (minutes && pace.share !== null) return minutes * 60_000 * pace.share;
-  return pace.middle;
+  return minutes ? minutes * 60_000 * (pace.share ?? 1) : pace.middle;
 }
 
 function endOf(run, id, pace, now) {
   const attempt = run.tasks.get(id)?.attempts.at(-1);
   if (!attempt) return now;
-  return attempt.to ?? Math.max(now, attempt.from + expected(run, id, pace));
+  if (attempt.to !== null) return attempt.to;
+  const wakes = run.limits.find((one) => one.taskId === id && one.to === null)?.wakes ?? 0;
+  return Math.max(now, wakes, attempt.from + expected(run, id, pace));
 }

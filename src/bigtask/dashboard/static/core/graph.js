@@ -1,32 +1,28 @@
 /** The tasks as a graph, from left to right, with the chain that decides how long it takes. */
 
-import { layout, Graph } from "../vendor/dagre/dagre.esm.js";
-import { ordered } from "./forecast.js";
-
-const WIDTH = 176;
-const HEIGHT = 46;
+import { ordered, questionOf } from "./forecast.js";
+import { HEIGHT, placed, WIDTH } from "./layout.js";
+import { keysOf } from "./river.js";
 
 export function graph(run) {
-  const drawn = new Graph();
-  drawn.setGraph({ rankdir: "LR", nodesep: 14, ranksep: 46, marginx: 12, marginy: 12 });
-  drawn.setDefaultEdgeLabel(() => ({}));
   const records = ordered(run);
-  for (const record of records) drawn.setNode(record.id, { width: WIDTH, height: HEIGHT });
-  for (const record of records) {
-    for (const id of record.task.dependencies ?? []) if (drawn.hasNode(id)) drawn.setEdge(id, record.id);
-  }
-  if (records.length) layout(drawn);
+  const places = placed(records);
   const chain = critical(run, records);
+  const keys = keysOf(run);
   return {
-    width: drawn.graph().width ?? 0,
-    height: drawn.graph().height ?? 0,
+    width: places.width,
+    height: places.height,
     nodes: records.map((record) => {
-      const at = drawn.node(record.id);
+      const at = places.at.get(record.id);
       const last = record.attempts.at(-1);
+      const question = questionOf(run, record);
       return {
         id: record.id,
         title: record.task.title,
-        state: last?.waitingId ? "waiting" : record.state,
+        state: question ? "waiting" : last?.state === "limited" ? "limited" : record.state,
+        key: keys.get(question?.id) ?? "",
+        attempt: last?.number ?? 0,
+        reason: record.reason,
         worth: last?.worth ?? "claimed",
         x: at.x - WIDTH / 2,
         y: at.y - HEIGHT / 2,
@@ -35,10 +31,10 @@ export function graph(run) {
         critical: chain.has(record.id),
       };
     }),
-    edges: drawn.edges().map(({ v, w }) => ({
-      id: `${v} ${w}`,
-      points: drawn.edge(v, w).points,
-      critical: chain.has(v) && chain.has(w),
+    edges: places.edges.map(({ from, to, points }) => ({
+      id: `${from} ${to}`,
+      points,
+      critical: chain.has(from) && chain.has(to),
     })),
   };
 }

@@ -1,15 +1,18 @@
 /** Where everything stands in the river: a picture as plain numbers, from a run and a view.
  *
  *     phases  |Analysis|Plan|Work ...
+ *     limits            |usage limit until 14:05
  *     lane 1  [====bar====]   [~~coming~~]
  *     lane 2     [==bar==]
  *     trunk   ────●────●──────┊ now
  *
  * A view is `{width, from, to}`: pixels, and the milliseconds at both edges. */
 
+import { questionOf } from "./forecast.js";
 import { clock } from "./numbers.js";
 
 export const HEAD = 44;
+export const STRIP = 20;
 export const LANE = 34;
 export const BAR = 24;
 export const TRUNK = 56;
@@ -17,12 +20,17 @@ export const NOW = 0.7;
 const LEAST_SPAN = 4_000;
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400].map((s) => s * 1000);
 
-/** All of the run, with the now-line at seven tenths while it goes on. */
-export function wholeView(run, now, width) {
+/** All of the run, with the now-line at seven tenths while it goes on. Before the first task has begun there is
+ * more to come than to look back at: then all that is `coming` is in it. */
+export function wholeView(run, now, width, coming = []) {
   const from = run.began || now;
   const until = run.outcome ? run.ended : now;
   const span = Math.max(LEAST_SPAN, until - from);
   const margin = span * 0.015;
+  if (coming.length && ![...run.tasks.values()].some((one) => !one.reserved && one.attempts.length)) {
+    const to = Math.max(from + span / NOW, ...coming.map((one) => one.latest));
+    return { width, from: from - (to - from) * 0.015, to: to + (to - from) * 0.015 };
+  }
   return { width, from: from - margin, to: run.outcome ? until + margin * 2 : from + span / NOW };
 }
 
@@ -45,14 +53,18 @@ export function timeAt(view, x) {
 export function river(run, coming, view, now) {
   const x = (at) => ((at - view.from) / (view.to - view.from)) * view.width;
   const seen = (from, to) => to >= view.from && from <= view.to;
-  const lanes = Math.max(1, run.lanes.length);
-  const y = (lane) => HEAD + lane * LANE + (LANE - BAR) / 2;
-  const trunk = HEAD + lanes * LANE + TRUNK / 2;
+  const lanes = Math.max(1, run.lanes.length, ...coming.map((one) => one.lane + 1));
+  const limits = bands(run, now);
+  const head = limits.length ? HEAD + STRIP : HEAD;
+  const y = (lane) => head + lane * LANE + (LANE - BAR) / 2;
+  const trunk = head + lanes * LANE + TRUNK / 2;
   const keys = keysOf(run);
   const bars = [];
   const drops = [];
   for (const record of run.tasks.values()) {
+    const question = questionOf(run, record);
     for (const attempt of record.attempts) {
+      const asked = attempt === record.attempts.at(-1) ? question : undefined;
       const end = attempt.to ?? now;
       const left = slotEnd(attempt, now);
       if (!seen(attempt.from, Math.max(end, attempt.mergedAt ?? 0))) continue;
@@ -68,9 +80,10 @@ export function river(run, coming, view, now) {
         state: attempt.state,
         worth: attempt.worth,
         reserved: record.reserved,
-        key: attempt.waitingId ? keys.get(attempt.waitingId) ?? "" : "",
-        waiting: attempt.waitingId !== null,
-        waitingId: attempt.waitingId,
+        key: keys.get(asked?.id) ?? "",
+        waiting: asked !== undefined,
+        waitingId: asked?.id ?? null,
+        reason: attempt.reason,
         percent: attempt.percent,
         pauses: attempt.turns
           .filter((one) => ["waiting", "limited", "stalled", "paused"].includes(one.kind))
@@ -82,8 +95,9 @@ export function river(run, coming, view, now) {
     }
   }
   return {
-    lanes: Array.from({ length: lanes }, (_, lane) => ({ y: HEAD + lane * LANE, name: `${lane + 1}` })),
-    height: HEAD + lanes * LANE + TRUNK,
+    head,
+    lanes: Array.from({ length: lanes }, (_, lane) => ({ y: head + lane * LANE, name: `${lane + 1}` })),
+    height: head + lanes * LANE + TRUNK,
     trunk: { y: trunk, from: x(run.began), to: x(Math.min(now, run.ended ?? now)) },
     now: run.outcome ? null : x(now),
     bars,
@@ -102,9 +116,9 @@ export function river(run, coming, view, now) {
       const end = run.phases[number + 1]?.at ?? run.ended ?? now;
       return { phase: one.phase, round: one.round, x: x(one.at), width: Math.max(0, x(end) - x(one.at)) };
     }),
-    limits: bands(run, now).map((one) => ({ ...one, x: x(one.from), width: Math.max(2, x(one.until) - x(one.from)) })),
-    seams: run.seams.map((one) => ({ ...one, x: x(one.from), width: Math.max(2, x(one.to) - x(one.from)) })),
-    threads: threads(run, x, y, now),
+    limits: limits.filter((one) => seen(one.from, one.until)).map((one) => ({ ...one, x: x(one.from), width: Math.max(2, x(one.until) - x(one.from)) })),
+    seams: run.seams.filter((one) => seen(one.from, one.to)).map((one) => ({ ...one, x: x(one.from), width: Math.max(2, x(one.to) - x(one.from)) })),
+    threads: threads(run, x, y, now).filter((one) => one.to.x >= 0 || one.from.x >= 0),
     ticks: ticks(view, x),
   };
 }

@@ -1,6 +1,6 @@
 /** A run in sentences. */
 
-import { dollars, duration, plural, tokens } from "./numbers.js";
+import { clock, dollars, duration, plural, tokens } from "./numbers.js";
 
 export const STATES = {
   pending: "to come",
@@ -16,6 +16,14 @@ export const STATES = {
   skipped: "left out",
   needs_review: "needs a look",
   quarantined: "held back",
+  waiting: "waits for you",
+  spawning: "starting",
+  limited: "waits for its account",
+  stalled: "says nothing",
+  paused: "paused",
+  crashed: "crashed",
+  lost: "ended with its process",
+  superseded: "replaced",
 };
 
 export const PHASES = {
@@ -29,6 +37,7 @@ export const PHASES = {
 export const LIMITS = { rate: "rate limit", overloaded: "the service is overloaded", usage: "usage limit" };
 
 const WORK = ["running", "integrating"];
+const RESTS = ["limited", "paused", "stalled"];
 
 export function planned(run) {
   return [...run.tasks.values()].filter((record) => !record.reserved);
@@ -39,8 +48,10 @@ export function counts(run) {
   const proved = tasks.filter((one) => one.attempts.some((a) => a.worth === "proved")).length;
   const done = tasks.filter((one) => ["completed", "partial"].includes(one.state)).length;
   const bad = tasks.filter((one) => ["failed", "timeout", "cancelled", "skipped"].includes(one.state)).length;
-  const work = tasks.filter((one) => WORK.includes(one.state) && !one.attempts.at(-1)?.waitingId).length;
-  return { total: tasks.length, proved, done, bad, work, waiting: run.waiting.size };
+  const begun = tasks.filter((one) => WORK.includes(one.state) && !one.attempts.at(-1)?.waitingId);
+  const work = begun.filter((one) => !RESTS.includes(one.attempts.at(-1)?.state)).length;
+  const limited = begun.filter((one) => one.attempts.at(-1)?.state === "limited").length;
+  return { total: tasks.length, proved, done, bad, work, limited, waiting: run.waiting.size };
 }
 
 export function used(run) {
@@ -61,6 +72,7 @@ export function headline(run, left) {
   if (found.total) parts.push(`${found.proved} of ${found.total} proved`);
   else if (!run.outcome) parts.push(PHASES[run.phase] ? `${PHASES[run.phase].toLowerCase()} under way` : "not started");
   if (found.work) parts.push(`${found.work} working`);
+  if (found.limited) parts.push(`${found.limited} ${found.limited === 1 ? "waits" : "wait"} for the account${wakes(run)}`);
   if (found.bad) parts.push(`${found.bad} not done`);
   if (found.waiting) parts.push(`${found.waiting} ${found.waiting === 1 ? "needs" : "need"} you`);
   const cost = used(run);
@@ -72,6 +84,12 @@ export function headline(run, left) {
   return [parts.join(", "), ...money].filter(Boolean).join("; ");
 }
 
+/** " until 14:05:00", when the last limit in force ends, where somebody has told. */
+function wakes(run) {
+  const at = Math.max(0, ...run.limits.filter((one) => one.to === null).map((one) => one.wakes ?? 0));
+  return at ? ` until ${clock(at)}` : "";
+}
+
 export const OUTCOMES = { complete: "Complete", incomplete: "Incomplete", failed: "Failed", cancelled: "Cancelled" };
 
 /** What the run is about at this moment, in a word or two. */
@@ -79,5 +97,7 @@ export function standing(run) {
   if (run.outcome) return OUTCOMES[run.outcome] ?? run.outcome;
   if (run.waiting.size) return run.waiting.size === 1 ? "Waits for you" : `${plural(run.waiting.size, "question")} for you`;
   if (run.paused) return "Paused";
+  const { work, limited } = counts(run);
+  if (limited && !work) return "At a limit";
   return PHASES[run.phase] ?? "New";
 }

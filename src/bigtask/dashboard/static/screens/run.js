@@ -19,6 +19,8 @@ const CLOSER = 0.7;
 
 export class RunScreen {
   #events = [];
+  /** Of each event, as the fold has it: never earlier than the one before. */
+  #times = [];
   #run;
   #past = null;
   #view = null;
@@ -31,9 +33,11 @@ export class RunScreen {
   #stop = () => {};
   #tick = 0;
 
-  constructor(app, id) {
+  /** `task` is one whose panel is open from the beginning. */
+  constructor(app, id, task) {
     this.app = app;
     this.id = id;
+    this.task = task;
     this.#run = emptyRun(id);
   }
 
@@ -43,6 +47,7 @@ export class RunScreen {
     this.#tick = setInterval(() => !this.#run.outcome && this.app.draw(), TICK_MS);
     this.#room = () => this.app.draw();
     addEventListener("resize", this.#room);
+    if (this.task) this.#open(this.task);
     this.changed();
   }
 
@@ -57,7 +62,7 @@ export class RunScreen {
 
   async changed() {
     try {
-      this.#allowed = (await runs.state(this.id)).orchestrator.allowed;
+      this.#allowed = (await runs.status(this.id)).orchestrator.allowed;
       this.#problem = "";
     } catch (problem) {
       this.#problem = problem.message;
@@ -68,15 +73,18 @@ export class RunScreen {
   #heard(event) {
     this.#events.push(event);
     fold(this.#run, event);
+    this.#times.push(this.#run.at);
     if (event.type.startsWith("worker:")) this.#panel?.heard(event);
-    this.app.draw();
+    this.app.drawSoon();
   }
 
   pressed(event) {
     const [asked] = [...keysOf(this.#run)].find(([, key]) => key === event.key) ?? [];
     if (asked) this.#ask(asked);
     else if (event.key === "g" || event.key === "G") this.#form = this.#form === "river" ? "graph" : "river";
+    else if (event.key === "r" || event.key === "R") location.hash = `#/runs/${this.id}/result`;
     else if (event.key === "p" || event.key === "P") this.#act(this.#run.paused ? "resume" : "pause");
+    else if (event.key === "e" && this.#run.revision) location.hash = `#/runs/${this.id}/plan`;
     else if (event.key === "ArrowLeft") this.#step(-1);
     else if (event.key === "ArrowRight") this.#step(1);
     else if (event.key === "Home") this.#goTo(this.#events[0]?.seq ?? 1);
@@ -92,8 +100,10 @@ export class RunScreen {
 
   /** Opens the question with that id, or closes it again. */
   #ask(id) {
-    this.#asked = this.#asked === id ? "" : id;
+    this.#asked = this.#asked === id && this.#run.waiting.size > 1 ? "" : id;
     this.app.draw();
+    // Once it is drawn: whoever pressed a key sees the question, and Tab leads to its answers.
+    requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector(".waits .card.open")?.focus()));
   }
 
   #close() {
@@ -114,8 +124,13 @@ export class RunScreen {
   }
 
   #goToTime(at) {
-    const later = this.#events.findIndex((event) => Date.parse(event.at) > at);
-    this.#goTo(later === -1 ? Infinity : this.#events[Math.max(0, later - 1)].seq);
+    let [low, high] = [0, this.#times.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#times[middle] > at) high = middle;
+      else low = middle + 1;
+    }
+    this.#goTo(low === this.#times.length ? Infinity : this.#events[Math.max(0, low - 1)].seq);
   }
 
   #zoom(factor) {
@@ -123,9 +138,9 @@ export class RunScreen {
     this.#view = zoomed(view, factor, view.width / 2);
   }
 
-  #shown() {
+  #shown(coming = forecast(this.#run, this.#now(this.#run)).coming) {
     const width = Math.max(320, document.querySelector(".river-room")?.clientWidth ?? Math.min(innerWidth - 32, 1400));
-    return this.#view ? { ...this.#view, width } : wholeView(this.#run, this.#now(this.#run), width);
+    return this.#view ? { ...this.#view, width } : wholeView(this.#run, this.#now(this.#run), width, coming);
   }
 
   #now(run) {
@@ -134,7 +149,10 @@ export class RunScreen {
 
   #open(taskId, number) {
     this.#panel?.leave();
-    this.#panel = taskId === null || this.#panel?.taskId === taskId ? null : new TaskPanel(this.app, this.id, taskId, number, (id) => this.#open(id));
+    const last = this.#run.tasks.get(taskId)?.attempts.at(-1)?.number;
+    const earlier = number !== undefined && number !== last;
+    const same = this.#panel?.taskId === taskId && this.#panel.number === number;
+    this.#panel = taskId === null || same ? null : new TaskPanel(this.app, this.id, taskId, number, (id) => this.#open(id), earlier);
     this.app.draw();
   }
 
@@ -208,8 +226,8 @@ export class RunScreen {
     return html`<div class="row heading">
         <div><h1>${run.request || "A run"}</h1>
           <p class="about">${run.template} · ${run.agent} · <span title=${run.cwd}>${run.cwd}</span> · <time title=${exact(run.began)}>${clock(run.began, false)}</time></p></div>
-        <div class="actions">${button("start", "Start", "main")}${run.paused ? button("resume", "Go on", "main") : button("pause", "Pause")}${button("cancel", "Cancel", "careful")}
-          ${run.outcome && run.merged === null && can.has("merge") ? button("merge", "Merge", "main") : nothing}</div>
+        <div class="actions">${run.revision && !run.outcome ? html`<a class="button" href="#/runs/${this.id}/plan" title="The plan (e)">Edit the plan</a>` : nothing}${button("start", "Start", "main")}${run.paused ? button("resume", "Go on", "main") : button("pause", "Pause")}${button("cancel", "Cancel", "careful")}
+          ${run.revision ? html`<a class="button ${run.outcome && run.merged === null ? "main" : ""}" href="#/runs/${this.id}/result" title="The result (r)">Result${run.outcome ? "" : " so far"}</a>` : nothing}</div>
       </div>
       <p class="headline" role="status"><b class="stands ${run.waiting.size ? "waiting" : run.outcome ?? ""}">${standing(run)}</b> ${headline(run, left)}</p>
       ${run.reason ? html`<p class="problem">${run.reason}</p>` : nothing}
@@ -228,14 +246,15 @@ export class RunScreen {
   }
 
   #river(run, coming, now) {
-    const view = this.#shown();
-    return html`<div class="river-room">${picture(river(run, coming, view, now), view, this.#panel?.taskId, {
+    const view = this.#shown(coming);
+    const shapes = river(run, coming, view, now);
+    return html`<div class="river-room">${picture(shapes, view, this.#panel?.taskId, {
       open: (id, number) => this.#open(id, number),
       ask: (id) => this.#ask(id),
       down: (event) => this.#down(event),
       wheel: (event) => this.#wheel(event),
     })}</div>
-    <ul class="legend" aria-label="What bars mean"><li><i class="claimed"></i>claimed</li><li><i class="half"></i>partial or mended</li><li><i class="proved"></i>proved</li><li><i class="waiting"></i>needs you</li><li><i class="failed"></i>failed</li><li><i class="coming"></i>to come</li></ul>`;
+    <ul class="legend" aria-label="What bars mean"><li><i class="claimed"></i>claimed</li><li><i class="half"></i>partial or mended</li><li><i class="proved"></i>proved</li><li><i class="waiting"></i>needs you</li><li><i class="failed"></i>failed</li><li><i class="coming"></i>to come</li>${shapes.limits.length ? html`<li><i class="limited"></i>limit of the account</li>` : nothing}${shapes.seams.length ? html`<li><i class="stopped"></i>nobody held the run</li>` : nothing}${shapes.threads.length ? html`<li><i class="conflict"></i>in conflict</li>` : nothing}</ul>`;
   }
 
   #questions(run) {
@@ -243,7 +262,7 @@ export class RunScreen {
     const keys = keysOf(run);
     return html`<section class="waits" aria-label="What waits for you">${[...run.waiting.values()].map((waiting) => {
       const open = this.#asked === waiting.id || run.waiting.size === 1;
-      return html`<article class="card ${open ? "open" : ""}">
+      return html`<article class="card ${open ? "open" : ""}" tabindex=${open ? -1 : nothing}>
         ${open ? question(this.app, this.id, waiting, () => { this.#asked = ""; }) : html`<button class="quiet line" @click=${() => this.#ask(waiting.id)}>${keys.has(waiting.id) ? html`<kbd>${keys.get(waiting.id)}</kbd> ` : nothing}${waiting.question}</button>`}
       </article>`;
     })}</section>`;
