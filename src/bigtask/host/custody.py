@@ -247,6 +247,7 @@ class Custody:
         """One run's trouble is no other run's: it is told to whoever waits, and logged."""
         if self._held.get(folder.id) is held:
             del self._held[folder.id]
+        held.gone.set()
         problem = None if task.cancelled() else task.exception()
         if problem is not None:
             bug = None if isinstance(problem, BigtaskError) else problem
@@ -278,6 +279,8 @@ class _Held:
         self.wanted = True
         """Somebody has just taken the run up, and hasn't said yet what for."""
         self.task: asyncio.Task[None] | None = None
+        self.gone = asyncio.Event()
+        """The run may be taken up anew."""
         self._users = 0
         self._unused = asyncio.Event()
         self._unused.set()
@@ -315,7 +318,9 @@ class _Held:
     async def ended(self) -> None:
         """When it isn't held any more. Raises what ended it, where something did."""
         if self.task is not None:
-            await asyncio.shield(self.task)
+            # Not the task's own end: whoever looks then still finds the run held, and would look for ever.
+            await self.gone.wait()
+            self.task.result()
 
 
 def _rests(run: Run) -> bool:
