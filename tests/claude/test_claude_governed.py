@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +24,7 @@ from bigtask.core.states import Outcome
 from bigtask.errors import HolderGone
 from bigtask.host import access
 from bigtask.host.home import Home, RunFolder
-from claude.rows import BYE, COMPLETION, done, progress
+from claude.rows import BYE, COMPLETION, cli_of, done, progress
 from claude.setting import Setting, needs_claude, setting
 from claude.stub import Call, Reply, Request
 from projects import Desk, repository
@@ -231,3 +233,41 @@ async def test_a_command_that_hangs_is_ended_and_the_session_goes_on(tmp_path: P
     (attempt,) = run.tasks["t1"].attempts
     assert attempt.quiet_since is not None
     assert attempt.tools == {"bash": 1}
+
+
+RECKONS = "python3 -c 'import time; any(time.process_time() >= 10 for _ in iter(int, 1))'"
+
+
+async def test_a_command_that_reckons_without_a_word_is_left_alone(tmp_path: Path, home: Home) -> None:
+    def worker(request: Request) -> Reply:
+        if request.number > 1:
+            return finished(request)
+        return Reply(blocks=[Call(name="Bash", input={"command": RECKONS})])
+
+    with setting(Model(1, worker)) as place:
+        agents = AgentTable({"claude": place.agent()})
+        options = {"max_budget_usd": 5.0, "stall_after_ms": 4_000, "permission_mode": "all"}
+        folder = await created(place, home, tmp_path, agents, **options)
+        run = await carried(folder, agents, over)
+    assert run.outcome is Outcome.COMPLETE, run.reason
+    (attempt,) = run.tasks["t1"].attempts
+    assert attempt.quiet_since is None
+
+
+async def test_a_program_that_was_stopped_is_ended_and_its_task_goes_on(tmp_path: Path, home: Home) -> None:
+    stopped: list[int] = []
+
+    def worker(request: Request) -> Reply:
+        if not stopped:
+            stopped.append(cli_of(request.session))
+            os.kill(stopped[0], signal.SIGSTOP)
+        return finished(request)
+
+    with setting(Model(1, worker)) as place:
+        agents = AgentTable({"claude": place.agent()})
+        folder = await created(place, home, tmp_path, agents, max_budget_usd=5.0, stall_after_ms=4_000)
+        run = await carried(folder, agents, over)
+    assert run.outcome is Outcome.COMPLETE, run.reason
+    first, *_ = run.tasks["t1"].attempts
+    assert first.quiet_since is not None
+    assert not Path(f"/proc/{stopped[0]}").exists()

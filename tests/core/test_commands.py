@@ -409,6 +409,24 @@ def test_a_single_task_is_resumed_by_itself():
     assert world.ask(c.ResumeTask(task_id="a")) == (e.WorkerResumed(task_id="a", attempt=1),)
 
 
+def test_a_task_that_was_paused_alone_waits_for_a_slot():
+    world = started(task("a"), task("b"), agent="patient", max_workers=1).open("a")
+    world.see(o.Interrupted(**world.who("a")))
+    assert world.live() == ["b"]
+    with pytest.raises(Conflict, match="a can't go on yet: every slot is taken"):
+        world.ask(c.ResumeTask(task_id="a"))
+
+
+def test_a_task_whose_slot_another_one_has_queues_when_the_run_goes_on():
+    world = started(task("a"), task("b"), agent="patient", max_workers=1).open("a")
+    world.see(o.Interrupted(**world.who("a")))
+    world.open("b")
+    world.ask(c.Pause())
+    world.ask(c.Resume())
+    assert world.live() == ["b"]
+    assert world.run.tasks["a"].attempt.reason == "paused, and others have its slot or work in its place"
+
+
 # Cancel
 
 
