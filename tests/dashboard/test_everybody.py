@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +12,9 @@ from server.conftest import Workshop
 
 from .conftest import Sitting
 from .test_run_page import ASKS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 MADE = {
     "new": ("#/new", "text=Start the run", ".field.wrong"),
@@ -34,24 +39,15 @@ def runs(shop: Workshop) -> dict[str, str]:
     return {"done": shop.done(), "waiting": waiting}
 
 
-@pytest.mark.parametrize("width", [360, 1600])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("screen", ["runs", "inbox", "river", "graph", "panel", "waiting", "help", *MADE])
-def test_nothing_is_out_of_anybody_s_reach(
-    shop: Workshop, sitting: Sitting, runs: dict[str, str], screen: str, theme: str, width: int
-) -> None:
-    at = {"runs": "", "inbox": "#/inbox", "waiting": f"#/runs/{runs['waiting']}"}
-    at |= {name: made.format(**runs) for name, (made, _, _) in MADE.items()}
-    page = sitting.page(at.get(screen, f"#/runs/{runs['done']}"))
-    page.set_viewport_size({"width": width, "height": 800})
-    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+def shown(page: Page, screen: str) -> None:
+    """Brings the page to what is looked at."""
     if screen in MADE:
-        _, click, shown = MADE[screen]
+        _, click, wanted = MADE[screen]
         if click:
             page.locator(click).first.click()
-        page.locator(shown).first.wait_for()
-    else:
-        page.locator(".runs, .card, .bar").first.wait_for()
+        page.locator(wanted).first.wait_for()
+        return
+    page.locator(".runs, .card, .bar").first.wait_for()
     if screen == "graph":
         page.keyboard.press("g")
         page.locator(".node").first.wait_for()
@@ -61,13 +57,28 @@ def test_nothing_is_out_of_anybody_s_reach(
     if screen == "help":
         page.keyboard.press("?")
         page.get_by_role("dialog").wait_for()
+
+
+@pytest.mark.parametrize("screen", ["runs", "inbox", "river", "graph", "panel", "waiting", "help", *MADE])
+def test_nothing_is_out_of_anybody_s_reach(
+    shop: Workshop, sitting: Sitting, runs: dict[str, str], screen: str
+) -> None:
+    at = {"runs": "", "inbox": "#/inbox", "waiting": f"#/runs/{runs['waiting']}"}
+    at |= {name: made.format(**runs) for name, (made, _, _) in MADE.items()}
+    page = sitting.page(at.get(screen, f"#/runs/{runs['done']}"))
+    shown(page, screen)
     # By the debugging protocol: the page's own policy lets no other script in.
     page.evaluate(AXE.read_text() + "; undefined")
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((told) => told.violations)")
-    said = [
-        f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
-        for one in found
-        for node in one["nodes"]
-    ]
-    assert said == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for width, theme in product((360, 1600), ("light", "dark")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=theme)
+        found = page.evaluate(
+            "axe.run(document, {resultTypes: ['violations']}).then((told) => told.violations)"
+        )
+        said = [
+            f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
+            for one in found
+            for node in one["nodes"]
+        ]
+        assert said == [], f"{theme}, {width} px"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{width} px"
