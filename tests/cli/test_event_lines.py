@@ -152,7 +152,7 @@ def test_every_type_of_event_has_a_mood_and_a_word(kind: type[e.Happened]) -> No
         "task_id": "a", "attempt": 1, "agent": "x", "session_name": "s", "session_id": "s", "offset": 0,
         "length": 1, "report": Report(data={}), "number": 1, "errors": (), "results": (), "files": (),
         "evidence": Evidence(), "id": "c1", "hook": "onError", "event": 8, "how": "done",
-        "changed": ("a hook",), "usage": Usage(), "used": Usage(), "said": "$8 of $10",
+        "changed": ("a hook",), "usage": Usage(), "used": Usage(), "said": "$8 of $10", "instead": "y",
     }  # fmt: skip
     run = started(task("a")).run
     examples |= {"source": run.created.source, "settings": run.settings, "plan": run.plan}

@@ -90,7 +90,7 @@ async def test_a_scripted_session_that_is_limited_goes_on_in_its_turn(person: Pe
     assert run.outcome is Outcome.COMPLETE
     types = await person.types(folder)
     assert types.count("worker:limited") >= 3
-    assert types.count("worker:wentOn") == 3
+    assert types.count("worker:wentOn") >= 3
     assert types.count("worker:retrying") == 0
 
 

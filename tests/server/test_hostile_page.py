@@ -204,7 +204,7 @@ def test_a_hostile_page_reads_nothing_and_does_nothing(tmp_path: Path) -> None:
         RELAY[:] = [server.port]
         page = PAGE % json.dumps([server.url, naive, routes])
         evil.page = page.encode()
-        before, state = everything_in(desk.home.path), server.get(f"/api/orchestrator/{id}")["orchestrator"]
+        state = server.get(f"/api/orchestrator/{id}")["orchestrator"]
         # The same port as ours, at another address of loopback: as a name that is rebound has it.
         with (
             evil_server(evil, ("127.0.0.2", server.port)),
@@ -212,6 +212,7 @@ def test_a_hostile_page_reads_nothing_and_does_nothing(tmp_path: Path) -> None:
         ):
             signed_in = chromium.open(server.link)
             signed_in.until("document.querySelector('.connection.live') !== null")
+            before = everything_in(desk.home.path)
             hostile = chromium.open(f"http://rebind.evil.example:{server.port}/")
             told = json.loads(hostile.until("window.done"))
             # The person's own page works all the while.

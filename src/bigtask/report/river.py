@@ -172,13 +172,14 @@ class _River:
             f'<rect class="fill" x="{x:.1f}" y="{y + _BAR / 2}" width="{width:.1f}" '
             f'height="{_BAR // 2}" rx="5"></rect>'
         )
+        # Who listens is told all of it by `said`.
+        shown = f'<text aria-hidden="true" x="{x + 8:.1f}" y="{y + 16}">{text(label)}</text>'
         kinds = f"bar {bar.state.value} {bar.worth}{' reserved' if bar.reserved else ''}"
         drawn = (
             f'<g class="{kinds}"><title>{text(said)}</title>'
             f'<rect class="body" x="{x:.1f}" y="{y}" width="{width:.1f}" height="{_BAR}" rx="5"></rect>'
             f"{half if bar.worth == 'half' else ''}"
-            + (f'<text x="{x + 8:.1f}" y="{y + 16}">{text(label)}</text>' if width > _LABELLED else "")
-            + "</g>"
+            f"{shown if width > _LABELLED else ''}</g>"
         )
         if bar.reserved:
             return drawn
