@@ -65,6 +65,7 @@ class App {
       this.#due = 0;
       const began = performance.now();
       this.#frame(this.#screen.content());
+      if (this.#screen.misfits?.()) this.#frame(this.#screen.content());
       this.#drawn = performance.now();
       this.#took = this.#drawn - began;
     });

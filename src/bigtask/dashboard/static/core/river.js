@@ -18,6 +18,7 @@ export const BAR = 24;
 export const TRUNK = 56;
 export const NOW = 0.7;
 const LEAST_SPAN = 4_000;
+const CLOSEST = 100;
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400].map((s) => s * 1000);
 
 /** All of the run, with the now-line at seven tenths while it goes on. Before the first task has begun there is
@@ -36,7 +37,7 @@ export function wholeView(run, now, width, coming = []) {
 
 export function zoomed(view, factor, x) {
   const at = view.from + (x / view.width) * (view.to - view.from);
-  const span = Math.max(LEAST_SPAN / 4, (view.to - view.from) * factor);
+  const span = Math.max(CLOSEST, (view.to - view.from) * factor);
   const from = at - (x / view.width) * span;
   return { ...view, from, to: from + span };
 }

@@ -16,6 +16,7 @@ import { TaskPanel } from "./task_panel.js";
 
 const TICK_MS = 1_000;
 const CLOSER = 0.7;
+const NARROWEST = 320;
 
 export class RunScreen {
   #events = [];
@@ -24,6 +25,7 @@ export class RunScreen {
   #run;
   #past = null;
   #view = null;
+  #width = Math.max(NARROWEST, innerWidth - 32);
   #form = "river";
   #asked = "";
   #panel = null;
@@ -139,8 +141,18 @@ export class RunScreen {
   }
 
   #shown(coming = forecast(this.#run, this.#now(this.#run)).coming) {
-    const width = Math.max(320, document.querySelector(".river-room")?.clientWidth ?? Math.min(innerWidth - 32, 1400));
+    const width = this.#width;
     return this.#view ? { ...this.#view, width } : wholeView(this.#run, this.#now(this.#run), width, coming);
+  }
+
+  /** Whether the river's room turned out to be of another width than it was drawn for: at first, and beside
+   * a panel. */
+  misfits() {
+    const room = document.querySelector(".river-room");
+    if (!room) return false;
+    const drawn = this.#width;
+    this.#width = Math.max(NARROWEST, room.clientWidth);
+    return this.#width !== drawn;
   }
 
   #now(run) {
