@@ -16,11 +16,13 @@ from starlette.routing import Route
 
 from bigtask.dashboard import pages
 from bigtask.errors import InvalidInput
+from bigtask.server import body as bodies
 from bigtask.server import guard as guarding
 from bigtask.server import sign_in as signing
+from bigtask.server.body import BODY_LIMIT
 from bigtask.server.credentials import Credentials
 from bigtask.server.doors import doors
-from bigtask.server.guard import BODY_LIMIT, HEADERS, PUBLIC, SOCKET, Guard
+from bigtask.server.guard import HEADERS, PUBLIC, SOCKET, Guard
 from bigtask.server.role import MARK
 from bigtask.server.sign_in import Failures, SignIns
 
@@ -381,8 +383,8 @@ MUTANTS: dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
         ),
     ),
     "the cookie is enough": ("cookies", lambda m: m.setattr(SignIns, "holds", lambda *_: True)),
-    "any content type": ("types", lambda m: m.setattr(guarding, "_is_json", lambda headers: True)),
-    "bodies of any length": ("lengths", lambda m: m.setattr(guarding, "BODY_LIMIT", 1 << 40)),
+    "any content type": ("types", lambda m: m.setattr(bodies, "_is_json", lambda types: True)),
+    "bodies of any length": ("lengths", lambda m: m.setattr(bodies, "BODY_LIMIT", 1 << 40)),
     "any method": (
         "methods",
         lambda m: m.setattr(Guard, "_roles", lambda self, scope, method: ("owner", "delegate", "attempt")),

@@ -8,7 +8,6 @@ is the one that the router sees.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from http.cookies import CookieError, SimpleCookie
 
@@ -16,9 +15,10 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bigtask.dashboard import pages
+from bigtask.server.body import Body
 from bigtask.server.credentials import Credentials
 from bigtask.server.doors import Doors
-from bigtask.server.envelope import JSON, failure
+from bigtask.server.envelope import failure
 from bigtask.server.refusal import Refusal
 from bigtask.server.role import MARK, Caller, Role
 from bigtask.server.sign_in import Failures, SignIns
@@ -27,9 +27,6 @@ COOKIE = "bigtask"
 KEY_HEADER = "x-bigtask-key"
 KEY_PROTOCOL = "key."
 """Before the key among the subprotocols of a WebSocket, to which a page can't give headers."""
-
-BODY_LIMIT = 8 * 1024 * 1024
-_BODY_S = 30.0
 
 PUBLIC = frozenset(
     {
@@ -89,12 +86,15 @@ class Guard:
                 message = {**message, "headers": [*others, *HEADERS]}
             await send(message)
 
+        body = Body(receive)
         try:
             scope.setdefault("state", {})["caller"] = self._admit(scope)
             if scope["type"] == "http":
-                receive = await _with_body(scope, receive)
+                headers = _Headers(scope)
+                types, lengths = headers.all("content-type"), headers.all("content-length")
+                receive = await body.read(scope["method"], types=types, lengths=lengths)
         except Refusal as refusal:
-            await _refuse(scope, receive, send_with_headers, refusal)
+            await _refuse(scope, receive, send_with_headers, refusal, body)
             return
         await self._app(scope, receive, send_with_headers)
 
@@ -214,66 +214,13 @@ def session_cookie(header: str) -> str | None:
     return found[COOKIE].value if COOKIE in found else None
 
 
-async def _with_body(scope: Scope, receive: Receive) -> Receive:
-    """The whole body, read and bounded; without one, of nothing. Raises Refusal."""
-    headers = _Headers(scope)
-    lengths = headers.all("content-length")
-    declared = int(lengths[0]) if len(lengths) == 1 and lengths[0].isdigit() else 0
-    if declared > BODY_LIMIT:
-        raise _too_long()
-    body = await _read(receive)
-    if body and not _is_json(headers):
-        raise Refusal(415, "bodies are JSON: send `Content-Type: application/json`")
-    if body and scope["method"] in ("GET", "HEAD"):
-        raise Refusal(400, "a request that only looks has no body: leave it out")
-    told = False
-
-    async def again() -> Message:
-        nonlocal told
-        if told:
-            return await receive()
-        told = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
-
-
-async def _read(receive: Receive) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(_BODY_S):
-            while True:
-                message = await receive()
-                if message["type"] != "http.request":
-                    raise Refusal(400, "the connection ended in the middle of the body")
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > BODY_LIMIT:
-                    raise _too_long()
-                if not message.get("more_body", False):
-                    return b"".join(parts)
-    except TimeoutError:
-        raise Refusal(400, f"the body didn't arrive within {_BODY_S:.0f} seconds: send it at once") from None
-
-
-def _too_long() -> Refusal:
-    return Refusal(400, f"the body is longer than {BODY_LIMIT >> 20} MiB: send less at a time")
-
-
-def _is_json(headers: _Headers) -> bool:
-    types = headers.all("content-type")
-    if len(types) != 1:
-        return False
-    kind, _, parameters = types[0].lower().partition(";")
-    return kind.strip() == JSON and parameters.strip() in ("", "charset=utf-8", 'charset="utf-8"')
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal, body: Body) -> None:
     response = failure(refusal)
     if scope["type"] == "http":
-        # What was announced and never read would be taken for the next request.
-        response.headers["connection"] = "close"
+        waits = _Headers(scope).all("expect")
+        if waits or not await body.discard():
+            # What was announced and never read would be taken for the next request.
+            response.headers["connection"] = "close"
     elif "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008})
         return
