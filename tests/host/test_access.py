@@ -19,12 +19,14 @@ import pytest
 from bigtask.agents.table import AgentTable
 from bigtask.core.commands import EditPlan, Start
 from bigtask.core.edits import AddTask
+from bigtask.core.events import Event
 from bigtask.core.states import Outcome
 from bigtask.core.values import Task
 from bigtask.errors import Conflict, HolderGone, NotFound, RunBusy, StaleRevision
 from bigtask.host.access import hold, read
 from bigtask.host.home import RunFolder
-from bigtask.host.socket import SocketLink
+from bigtask.host.log import MemoryLog
+from bigtask.host.socket import SocketLink, serve
 from projects import ENV
 
 from .stage import (
@@ -33,6 +35,7 @@ from .stage import (
     Agents,
     Stage,
     answer,
+    holding,
     recorded,
     states,
     tasks,
@@ -304,6 +307,21 @@ async def test_a_holder_that_dies_in_the_middle_of_a_line_is_a_holder_that_is_go
             await SocketLink(path).ask(Start())
         with pytest.raises(HolderGone):
             async for _ in SocketLink(path).follow():
+                pass
+
+
+class EndedLog(MemoryLog):
+    async def read(self, after: int = 0, limit: int | None = None) -> list[Event]:
+        raise HolderGone("the run isn't carried out here any more")
+
+
+async def test_who_follows_a_holder_that_is_just_ending_is_told_that_it_is_gone(short_place: Path) -> None:
+    agents = Agents(script())
+    folder = await Stage(short_place).create(agents)
+    log = EndedLog(await read(folder))
+    async with holding(folder, agents, log) as holder, serve(holder, folder.socket):
+        with pytest.raises(HolderGone, match="any more"):
+            async for _ in SocketLink(folder.socket).follow(stay=False):
                 pass
 
 

@@ -141,7 +141,7 @@ def command(*arguments: str) -> list[str]:
 
 @contextmanager
 def served(home: Path, *arguments: str) -> Iterator[Served]:
-    """Until the end of the block, which ends it as its person would."""
+    """Until the end of the block, which ends it as its person would. A bug that it logged fails the test."""
     home.parent.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
         command("--port", "0", "--json", *arguments),
@@ -163,7 +163,8 @@ def served(home: Path, *arguments: str) -> Iterator[Served]:
         yield Served(home, process, said["url"], said["link"])
     finally:
         alarm.cancel()
-        end(process)
+        _, printed = end(process)
+    assert "Traceback" not in printed, printed
 
 
 def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[int, str]:

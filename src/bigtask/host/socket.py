@@ -3,7 +3,7 @@
 Each line is a JSON object. A request is `{"verb": …}`: a command of `bigtask.core.commands` by its verb, or
 one of `follow`, `say`, `pauseTask`, `merge`, `foreseeMerge`, `undoMerge`, `diff`, `changes`. The answer
 is `{"ok": …}` or `{"error": name, "message": …}`; `follow` is answered by `{"seq", "at", "type", "data"}` for
-each event.
+each event and `{"end": true}`, or an error when the holder ends meanwhile.
 
 An answer can get lost when the connection is cut or the holder dies, and then nobody knows what was done.
 So commands go with an `id`, which is recorded in one piece with what the command led to: asked again under
@@ -191,6 +191,8 @@ class SocketLink:
                 row = json.loads(line)
                 if "end" in row:
                     return
+                if "error" in row:
+                    raise _error(row["error"], row["message"])
                 data = decode(row["type"], msgspec.json.encode(row["data"]))
                 yield Event(row["seq"], row["at"], data)
         raise HolderGone("the process that held the run ended")

@@ -110,4 +110,4 @@ async def _told(request: Request, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     """A bug: it is logged whole, and the caller learns nothing of it but that it happened."""
     log("Server").error("%s %s", request.method, request.url.path, exc_info=error)
-    return failure(Refusal(500, "something went wrong in the server: its log (bigtask serve -v) says what"))
+    return failure(Refusal(500, "something went wrong in the server: what `bigtask serve` printed says what"))
