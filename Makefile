@@ -6,7 +6,8 @@
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON_HERE := .venv/bin/python
-PYTEST := -m pytest --quiet -rfEs --numprocesses auto
+# Each process goes through its part in order, so that what a module sets up serves all its tests.
+PYTEST := -m pytest --quiet -rfEs --numprocesses auto --dist worksteal
 # What takes the pure parts through every branch.
 MEASURED_TESTS := $(addprefix tests/,core protocol ladder log hooks trust preparation merging host result delegate)
 
