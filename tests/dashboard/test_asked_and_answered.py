@@ -68,7 +68,7 @@ def test_a_message_reaches_the_session_that_is_at_work(shop: Workshop, sitting: 
     page.get_by_text("left has it").wait_for()
     page.get_by_text("Complete", exact=True).wait_for()
     page.get_by_role("tab", name="1 attempt").click()
-    page.get_by_text("Heard: the word").wait_for()
+    page.get_by_text("Heard: the word").first.wait_for()
 
 
 def test_a_task_is_cancelled_and_tried_again_from_its_panel(shop: Workshop, sitting: Sitting) -> None:
@@ -106,6 +106,18 @@ def test_a_conflict_is_shown_three_ways_and_settled(shop: Workshop, sitting: Sit
     assert versions.nth(1).locator(".minus").inner_text() == "two"
     page.get_by_role("button", name="theirs", exact=True).click()
     page.get_by_text("Complete", exact=True).wait_for()
+
+
+def test_what_a_question_is_about_is_told_in_words(shop: Workshop, sitting: Sitting) -> None:
+    run = shop.planned({"tasks": [{"id": "one", "dependencies": ["nobody"]}]})
+    page = sitting.page("#/inbox")
+    card = page.locator(".card").filter(has=page.locator(f"a[href='#/runs/{run}']"))
+    assert card.locator(".where").inner_text() == "Do the work"
+    card.locator("dt", has_text="Errors").wait_for()
+    told = card.locator("dd .told li").first.inner_text()
+    assert "nobody" in told
+    assert not told.startswith(("[", '"'))
+    shop.server.post(f"{BASE}/{run}/cancel")
 
 
 def test_notices_are_asked_for_on_a_click_and_told_while_one_looks_elsewhere(

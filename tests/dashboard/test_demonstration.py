@@ -8,7 +8,9 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bigtask.demo.temporary_place import temporary_place
 from projects import ENV
 from server.served import PATIENCE_S, end
 
@@ -40,6 +43,7 @@ class Demonstration:
     process: subprocess.Popen[str]
     place: Path
     """Where temporary files go, the demonstration's among them."""
+    home: Path
     url: str
     link: str
 
@@ -48,7 +52,7 @@ def begin(place: Path) -> Demonstration:
     """The person's home and configuration would fail whatever looks at them."""
     (place / "home").write_text("not a folder")
     (place / "config.toml").write_text("this isn't TOML")
-    (place / "tmp").mkdir()
+    (place / "tmp").mkdir(exist_ok=True)
     env = {
         **ENV,
         "HOME": str(place),
@@ -74,7 +78,7 @@ def begin(place: Path) -> Demonstration:
     alarm.cancel()
     assert line, process.communicate()[1]
     said = json.loads(line)
-    return Demonstration(process, place / "tmp", said["url"], said["link"])
+    return Demonstration(process, place / "tmp", Path(said["home"]), said["url"], said["link"])
 
 
 def processes_below(place: Path) -> list[str]:
@@ -88,6 +92,14 @@ def processes_below(place: Path) -> list[str]:
         except OSError:
             continue
     return found
+
+
+def wait_until_gone(place: Path) -> None:
+    """Until nothing that was told of that folder runs any more."""
+    until = time.monotonic() + PATIENCE_S
+    while processes_below(place):
+        assert time.monotonic() < until, processes_below(place)
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +244,35 @@ def test_its_end_leaves_no_process_and_no_file_whenever_it_comes(tmp_path: Path,
     assert list(found.place.iterdir()) == []
     assert processes_below(tmp_path) == []
     assert (tmp_path / "home").read_text() == "not a folder"
+
+
+def test_the_next_one_clears_what_a_killed_one_left_and_nobody_else_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = begin(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(killed.place))
+    strange, linked = killed.place / "bigtask-show-strange", tmp_path / "elsewhere"
+    try:
+        with temporary_place() as living:
+            assert killed.home.is_dir()
+            end(killed.process, signal.SIGKILL)
+            wait_until_gone(killed.place)
+            assert killed.home.is_dir()
+            strange.mkdir()
+            linked.mkdir()
+            (linked / "alive").touch()
+            (killed.place / "bigtask-show-link").symlink_to(linked)
+            following = begin(tmp_path)
+            try:
+                assert not killed.home.parent.exists()
+                assert following.home.is_dir()
+            finally:
+                end(following.process)
+            assert living.is_dir()
+            assert strange.is_dir()
+            assert (linked / "alive").exists()
+    finally:
+        end(killed.process, signal.SIGKILL)
 
 
 def test_it_is_for_this_machine_alone() -> None:

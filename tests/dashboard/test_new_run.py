@@ -95,8 +95,10 @@ def test_everything_that_the_form_asks_arrives(shop: Workshop, sitting: Sitting)
     page.get_by_label("Workers at once").fill("3")
     page.get_by_label("Model", exact=True).fill("small")
     page.get_by_label("Effort", exact=True).fill("low")
-    page.get_by_text("Other agents for single phases").click()
-    page.get_by_label("Verification", exact=True).select_option("offline")
+    page.get_by_label("Stand-ins").fill(f"offline, {agent}")
+    page.get_by_text("Other agents or models for single phases").click()
+    page.get_by_label("Agent for Verification").select_option("offline")
+    page.get_by_label("Model for Work").fill("large")
     page.get_by_text("More", exact=True).click()
     page.get_by_label("Further instructions").fill("Be brief.")
     page.get_by_label("Start from").fill("HEAD")
@@ -115,6 +117,8 @@ def test_everything_that_the_form_asks_arrives(shop: Workshop, sitting: Sitting)
     wanted = {
         "agent": agent,
         "agentFor": {"verification": "offline"},
+        "modelFor": {"workerExecution": "large"},
+        "fallback": ["offline", agent],
         "model": "small",
         "effort": "low",
         "maxWorkers": 3,
@@ -180,7 +184,9 @@ def test_a_repository_s_own_template_shows_with_its_project_and_can_t_be_used_un
 ) -> None:
     own = shop.project.root / ".bigtask" / "templates"
     own.mkdir(parents=True)
-    (own / "house.json").write_text(json.dumps({"id": "house", "name": "House way", "extends": "_default"}))
+    house = {"id": "house", "name": "House way", "extends": "_default", "config": {"maxWorkers": 2}}
+    changed = {**house, "phases": {"verification": {"allowedCommands": [["make", "all\u202e"]]}}}
+    (own / "house.json").write_text(json.dumps(house))
     (own / "bad.json").write_text('{"id": "bad", "name": "Bad", "extends": "nobody"}')
     try:
         page = sitting.page("#/new")
@@ -188,6 +194,20 @@ def test_a_repository_s_own_template_shows_with_its_project_and_can_t_be_used_un
         page.get_by_text("bigtask template approve house").wait_for()
         assert page.get_by_role("radio", name="House way").is_disabled()
         page.get_by_text("Can't be used: /extends").wait_for()
+        approval = page.get_by_role("region", name="Approval of house")
+        approval.get_by_role("button", name="See what it would do").click()
+        approval.get_by_text("none that bigtask would run or allow").wait_for()
+        # It is changed while it is read: what is approved is what was shown.
+        (own / "house.json").write_text(json.dumps(changed))
+        approval.get_by_role("button", name="Approve this template").click()
+        approval.get_by_text("look at it again, then approve it").wait_for()
+        sitting.refused(409)
+        assert page.get_by_role("radio", name="House way").is_disabled()
+        approval.get_by_role("button", name="See what it would do").click()
+        approval.get_by_text("\\u{202e}").wait_for()
+        approval.get_by_role("button", name="Approve this template").click()
+        approval.wait_for(state="detached")
+        page.get_by_role("radio", name="House way").check()
     finally:
         for file in own.iterdir():
             file.unlink()

@@ -202,7 +202,7 @@ def test_workers_are_listed_retried_and_spoken_to(shop: Workshop) -> None:
 def test_what_waits_is_answered(shop: Workshop) -> None:
     server, id = shop.server, shop.planned()
     waiting = [item for item in server.get("/api/inbox")["waiting"] if item["orchestratorId"] == id]
-    assert [item["kind"] for item in waiting] == ["plan"]
+    assert [(item["kind"], item["request"]) for item in waiting] == [("plan", "Do the work")]
     wrong = server.ask("POST", f"{BASE}/{id}/answer", {"waitingId": waiting[0]["id"], "answer": "perhaps"})
     assert wrong.status == 400
     assert server.ask("POST", f"{BASE}/{id}/answer", {"waitingId": "w9", "answer": "x"}).status == 404

@@ -40,6 +40,8 @@ ROLES = {
     ("PUT", "/api/orchestrator/templates/{template_id}"): "owner",
     ("DELETE", "/api/orchestrator/templates/{template_id}"): "owner",
     ("POST", "/api/orchestrator/templates/{template_id}/duplicate"): "owner",
+    ("GET", "/api/orchestrator/templates/{template_id}/consent"): "owner",
+    ("POST", "/api/orchestrator/templates/{template_id}/approve"): "owner",
     ("POST", "/api/orchestrator/templates/import"): "owner",
     ("POST", "/api/orchestrator/templates/validate"): "owner delegate",
     ("POST", "/api/orchestrator/templates/{template_id}/preview"): "owner delegate",

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from bigtask.core.events import WorkerMerged
 from bigtask.demo.sample import make_sample
 from bigtask.demo.scenes import KILLED, agent_of, scenes
 from bigtask.demo.staging import python_of_checks
+from bigtask.demo.temporary_place import temporary_place
 from bigtask.host.home import Home
 from bigtask.module import OrchestratorModule
 from bigtask.process import minimal_env, running
@@ -35,13 +35,14 @@ _SLOTS = 64
 
 @contextmanager
 def place() -> Iterator[Home]:
-    """A home in a temporary folder that goes with everything in it when the block ends.
+    """A home in a temporary folder that goes with everything in it when the block ends. Those of
+    demonstrations that were killed go before it begins.
 
     While the block runs, nothing in this process's environment says anything of the person's own
     configuration, home or accounts.
     """
-    with tempfile.TemporaryDirectory(prefix="bigtask-show-") as folder:
-        home = Home(Path(folder).resolve() / "home")
+    with temporary_place() as folder:
+        home = Home(folder / "home")
         before = dict(os.environ)
         os.environ.clear()
         os.environ.update(_environment(before, home))
@@ -109,7 +110,7 @@ async def _kill_and_take_up(module: OrchestratorModule, run_id: str) -> None:
 
 
 async def _first_merge(module: OrchestratorModule, run_id: str) -> None:
-    """By somebody else's doing, which is only followed."""
+    """Waits for the first merge of a task in a run that another process carries out."""
     async with aclosing(module.following.follow(module.home.find(run_id), 0)) as events:
         async for event in events:
             if isinstance(event.data, WorkerMerged) and not event.data.task_id.startswith("@"):

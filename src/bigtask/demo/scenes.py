@@ -46,8 +46,8 @@ def agent_of(name: str) -> str:
 
 
 def scenes(python: str) -> dict[str, Scene]:
-    """By name, in the order in which they begin; a list of runs has the last one on top. `python` is the
-    interpreter that checks use."""
+    """The scenes by name, in the order in which they begin: the last one stands on top of a list of runs.
+    `python` is the interpreter that checks use."""
     found = {name: _written(name, python) for name in _WRITTEN}
     return {**found, TOUR: _tour(python)}
 

@@ -43,7 +43,12 @@ async def inbox(parts: TheParts) -> Response:
             continue  # the list of runs says why it can't be read
         for item in run.waiting.values():
             fields: dict[str, Any] = msgspec.to_builtins(item)
-            waiting.append({**fields, "orchestratorId": run.id, "cwd": run.created.source.cwd})
+            whose = {
+                "orchestratorId": run.id,
+                "request": run.created.request,
+                "cwd": run.created.source.cwd,
+            }
+            waiting.append({**fields, **whose})
     return success(waiting=waiting)
 
 

@@ -21,7 +21,8 @@ class RunOptions(Body):
     agent: Annotated[str, Field(max_length=4096)] | None = None
     agent_for: dict[str, Annotated[str, Field(max_length=4096)]] | None = None
     """Who does a phase instead, by the names of phases."""
-    fallback: tuple[Annotated[str, Field(max_length=4096)], ...] | None = None
+    # JSON has no tuples: a list is what arrives.
+    fallback: Annotated[tuple[Annotated[str, Field(max_length=4096)], ...], Field(strict=False)] | None = None
     """Who does the work of an agent that can't work here: the first of these that can."""
     model_for: dict[str, Annotated[str, Field(max_length=200)]] | None = None
     """With which model a phase is done, by the names of phases."""

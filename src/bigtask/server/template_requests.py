@@ -31,3 +31,9 @@ class PreviewTemplate(Body):
     phase: Annotated[str, Field(max_length=100, examples=["worker"])] = "worker"
     variables: dict[str, Any] = Field(default_factory=dict)
     template: dict[str, Any] | None = None
+
+
+class ApproveTemplate(Body):
+    """`digest` is that of what was shown: nobody approves what they haven't seen."""
+
+    digest: Annotated[str, Field(min_length=1, max_length=200)]

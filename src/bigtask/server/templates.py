@@ -12,14 +12,20 @@ from fastapi import Body as InBody
 from fastapi import Path as InPath
 from starlette.responses import Response
 
-from bigtask.errors import InvalidInput
+from bigtask.errors import Conflict, InvalidInput
 from bigtask.server.envelope import success
 from bigtask.server.parts import TheParts
 from bigtask.server.refusal import pointed
 from bigtask.server.role import DELEGATE
 from bigtask.server.schemas import BOOLEAN, OBJECT, OBJECTS, STRING, answers
 from bigtask.server.strict_route import StrictRoute
-from bigtask.server.template_requests import DuplicateTemplate, Id, ImportTemplates, PreviewTemplate
+from bigtask.server.template_requests import (
+    ApproveTemplate,
+    DuplicateTemplate,
+    Id,
+    ImportTemplates,
+    PreviewTemplate,
+)
 from bigtask.templates.identity import id_from
 from bigtask.templates.listed import Listed
 
@@ -136,6 +142,50 @@ async def duplicate_template(parts: TheParts, template_id: TemplateId, body: Dup
     return _saved(
         await _waited(lambda: parts.module.templates.duplicate(template_id, new_id, name=body.name)), 201
     )
+
+
+@router.get("/{template_id}/consent", responses=answers(404, consent=OBJECT))
+async def template_consent(parts: TheParts, template_id: TemplateId, cwd: Cwd = None) -> Response:
+    """What a person would approve: `null` where nothing has to be. Its digest is what `approve` wants."""
+    manager = parts.templates_of(cwd)
+    consent = manager.consent(template_id)
+    if consent is None:
+        return success(consent=None)
+    return success(
+        consent={
+            "digest": consent.digest,
+            "approved": bool(manager.find(template_id).approved),
+            "path": str(consent.path),
+            "whole": consent.whole,
+            "chain": list(consent.chain),
+            "permissionMode": manager.get(template_id).config.permission_mode,
+            "commands": [
+                {"pointer": pointer, "command": list(command)} for pointer, command in consent.commands
+            ],
+            "files": sorted(consent.files),
+        }
+    )
+
+
+@router.post("/{template_id}/approve", responses=answers(404, 409, id=STRING))
+async def approve_template(
+    parts: TheParts, template_id: TemplateId, body: ApproveTemplate, cwd: Cwd = None
+) -> Response:
+    """Allows a template as it was shown, until a byte of it changes."""
+    manager = parts.templates_of(cwd)
+
+    def approve() -> None:
+        consent = manager.consent(template_id)
+        if consent is None:
+            return
+        if consent.digest != body.digest:
+            raise Conflict(
+                f"the template {template_id} isn't any more what was shown: look at it again, then approve it"
+            )
+        manager.approve(consent)
+
+    await _waited(approve)
+    return success(id=template_id)
 
 
 @router.post("/import", responses=answers(imported=OBJECTS))

@@ -90,6 +90,8 @@ export const templates = {
   preview: (id, phase, variables, template, cwd) => post(`${of(id)}/preview${inside(cwd)}`, { phase, variables, ...(template ? { template } : {}) }),
   bring: (found, replacing) => post(`${TEMPLATES}/import`, { templates: found, replacing }),
   export: (ids) => get(`${TEMPLATES}/export?${ids.map((id) => `id=${encodeURIComponent(id)}`).join("&")}`),
+  consent: (id, cwd) => get(`${of(id)}/consent${inside(cwd)}`),
+  approve: (id, digest, cwd) => post(`${of(id)}/approve${inside(cwd)}`, { digest }),
   schema: () => get("/api/schemas/template"),
 };
 

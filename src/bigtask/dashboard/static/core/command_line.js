@@ -19,3 +19,8 @@ export function wordsOf(line) {
 export function lineOf(words) {
   return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(" ");
 }
+
+/** For somebody who allows it: the same, and what can't be seen is spelled out. */
+export function wholeLineOf(words) {
+  return lineOf(words).replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, (sign) => `\\u{${sign.codePointAt(0).toString(16)}}`);
+}

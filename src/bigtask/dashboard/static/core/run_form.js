@@ -29,7 +29,7 @@ const SWITCHES = ["includeChanges", "projectRules", "autoSpawn"];
 const TEXTS = ["agent", "model", "effort", "base", "permissionMode", "isolation", "customInstructions"];
 
 export function begun() {
-  return { cwd: "", template: "", message: "", variables: {}, options: {}, agentFor: {} };
+  return { cwd: "", template: "", message: "", variables: {}, options: {}, agentFor: {}, modelFor: {} };
 }
 
 /** `{body, wrong}`: the request, and sentences by the place that they are about, as the server's pointers name it. */
@@ -69,7 +69,11 @@ function chosen(form, wrong) {
     else if (name === "workerTimeoutMinutes") found.workerTimeoutMs = Math.round(value * 60_000);
     else found[name] = value;
   }
-  const agentFor = Object.fromEntries(Object.entries(form.agentFor).filter(([, name]) => name));
-  if (Object.keys(agentFor).length) found.agentFor = agentFor;
+  for (const name of ["agentFor", "modelFor"]) {
+    const said = Object.entries(form[name]).map(([phase, typed]) => [phase, typed.trim()]).filter(([, typed]) => typed);
+    if (said.length) found[name] = Object.fromEntries(said);
+  }
+  const fallback = (form.options.fallback ?? "").split(",").map((name) => name.trim()).filter(Boolean);
+  if (fallback.length) found.fallback = fallback;
   return found;
 }

@@ -101,3 +101,9 @@ export function standing(run) {
   if (limited && !work) return "At a limit";
   return PHASES[run.phase] ?? "New";
 }
+
+/** A name of a field as people read it: failedTask is “Failed task”. */
+export function spoken(name) {
+  const words = name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replaceAll("_", " ").toLowerCase();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

@@ -4,7 +4,7 @@ import { html } from "../vendor/lit-html/lit-html.js";
 
 const KEYS = [
   ["1 – 9", "open the question with that number, and answer it in place"],
-  ["← →", "back and forth in time, event by event"],
+  ["← →", "back and forth in time, event by event; in the graph, with ↑ ↓, along it"],
   ["Home, End", "to the beginning, and back to now"],
   ["+ −", "closer, and further away; 0 shows all"],
   ["G", "the river, or the graph of tasks"],
@@ -13,7 +13,7 @@ const KEYS = [
   ["N", "in the list of runs: a new run"],
   ["E", "in a run: its plan"],
   ["A D U S", "in a plan: add a task, draw from the focused one to what waits for it, undo, save"],
-  ["Tab", "from bar to bar; Enter shows what it is"],
+  ["Tab", "from bar to bar, and from task to task; Enter shows what it is"],
   ["Esc", "close, or back to now"],
   ["?", "this list"],
 ];

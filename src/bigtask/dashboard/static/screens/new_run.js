@@ -5,6 +5,8 @@ import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { agents, project, runs, templates } from "../api.js";
 import { asked, begun, caps, MODES, PHASE_NAMES } from "../core/run_form.js";
 import { plural } from "../core/numbers.js";
+import { spoken } from "../core/words.js";
+import { Approval } from "./approval.js";
 import { choice, field, lines, text } from "./fields.js";
 
 const LOOK_AFTER_MS = 250;
@@ -18,6 +20,9 @@ export class NewRunScreen {
   #agents = null;
   #project = null;
   #recent = [];
+  /** The project whose templates are shown, and what its templates need, by their ids. */
+  #of;
+  #approvals = new Map();
   #wrong = {};
   #problem = "";
   #tried = false;
@@ -45,6 +50,8 @@ export class NewRunScreen {
     const cwd = this.#project?.cwd;
     try {
       this.#templates = (await templates.list(cwd)).templates.filter((one) => !one.hiddenBy && one.id !== "_default");
+      if (cwd !== this.#of) this.#approvals.clear();
+      this.#of = cwd;
       this.#problem = "";
       await this.#readChosen();
     } catch (problem) {
@@ -192,14 +199,20 @@ export class NewRunScreen {
       ${this.#templates === null ? html`<p class="hint" aria-busy="true">Looking…</p>` : html`<div class="template-cards ${wrong ? "wrong" : ""}" role="radiogroup" aria-labelledby="which" aria-describedby=${wrong ? "template-wrong" : nothing}>
         ${repeat(this.#templates, (one) => one.id, (one) => this.#card(one))}</div>`}
       ${wrong ? html`<p class="sentences" id="template-wrong" role="alert">${wrong}</p>` : nothing}
+      ${(this.#templates ?? []).filter((one) => !one.errors.length && one.approved === false).map((one) => this.#approval(one.id).content())}
       ${this.#variables()}</section>`;
+  }
+
+  #approval(id) {
+    if (!this.#approvals.has(id)) this.#approvals.set(id, new Approval(this.app, id, this.#of, () => this.#readTemplates()));
+    return this.#approvals.get(id);
   }
 
   #card(one) {
     const broken = one.errors[0];
     return html`<label class="template-card ${kept.template === one.id ? "chosen" : ""} ${one.usable ? "" : "off"}"><input type="radio" name="template" value=${one.id} .checked=${kept.template === one.id} ?disabled=${!one.usable} @change=${() => this.#choose(one.id)}>
       <span class="name"><span aria-hidden="true">${one.icon || "▦"}</span> ${one.name || one.id}</span>
-      <span class="about">${broken ? `Can't be used: ${broken.pointer} ${broken.message}` : one.approved === false ? `Not approved as it is now: bigtask template approve ${one.id}` : one.description}</span>
+      <span class="about">${broken ? `Can't be used: ${broken.pointer} ${broken.message}` : one.approved === false ? "Waits for your approval, below." : one.description}</span>
       ${one.source === "shipped" ? nothing : html`<span class="origin">${one.source === "user" ? "yours" : "from the repository"}</span>`}</label>`;
   }
 
@@ -214,9 +227,9 @@ export class NewRunScreen {
     const place = `customVariables/${name}`;
     const set = (value) => this.#set({ variables: { ...kept.variables, [name]: value } }, place);
     const value = kept.variables[name] ?? by;
-    if (typeof by === "boolean") return html`<label class="tick"><input type="checkbox" .checked=${value} @change=${(event) => set(event.target.checked)}> ${named(name)}</label>`;
+    if (typeof by === "boolean") return html`<label class="tick"><input type="checkbox" .checked=${value} @change=${(event) => set(event.target.checked)}> ${spoken(name)}</label>`;
     const hint = value === by ? "the template's own value" : `the template says ${by === "" ? "nothing" : by}`;
-    return field(id, named(name), text(String(value), set, { type: "text" }), { ...this.#says(place), hint });
+    return field(id, spoken(name), text(String(value), set, { type: "text" }), { ...this.#says(place), hint });
   }
 
   #what() {
@@ -238,8 +251,18 @@ export class NewRunScreen {
       ${field("agent-other", "Another one by its name", text(all.some((one) => one.name === chosen && !chosen.startsWith("scripted:")) ? "" : chosen, (value) => this.#option("agent", value.trim()), { placeholder: "scripted:/path/to/script.json" }), { problems: [wrong] })}`}
       <div class="columns">${field("model", "Model", text(kept.options.model ?? "", (value) => this.#option("model", value), { placeholder: "the agent's own" }), this.#says("options/model"))}
         ${field("effort", "Effort", text(kept.options.effort ?? "", (value) => this.#option("effort", value), { placeholder: "the agent's own" }), this.#says("options/effort"))}</div>
-      <details><summary>Other agents for single phases</summary><div class="columns">${Object.entries(PHASE_NAMES).map(([phase, words]) => field(`agent-${phase}`, words, choice(kept.agentFor[phase] ?? "", [["", "the same"], ...(all ?? []).filter((one) => one.usable).map((one) => [one.name, one.name])],
-        (value) => this.#set({ agentFor: { ...kept.agentFor, [phase]: value } }, `options/agentFor/${phase}`)), this.#says(`options/agentFor/${phase}`)))}</div></details></section>`;
+      ${field("fallback", "Stand-ins", text(kept.options.fallback ?? "", (value) => this.#option("fallback", value), { placeholder: "as configured", list: "able" }), { problems: Object.entries(this.#wrong).filter(([place]) => place.startsWith("options/fallback")).map(([, said]) => said), hint: "Agents by name, with commas between them. The first that can work here takes over from one that can't." })}
+      <datalist id="able">${(all ?? []).filter((one) => one.usable).map((one) => html`<option value=${one.name}></option>`)}</datalist>
+      <details><summary>Other agents or models for single phases</summary><div class="phases">${Object.entries(PHASE_NAMES).map(([phase, words]) => this.#phase(phase, words))}</div></details></section>`;
+  }
+
+  #phase(phase, words) {
+    const able = (this.#agents ?? []).filter((one) => one.usable).map((one) => [one.name, one.name]);
+    return html`<fieldset class="columns"><legend>${words}</legend>
+      ${field(`agent-${phase}`, html`Agent<span class="unseen"> for ${words}</span>`, choice(kept.agentFor[phase] ?? "", [["", "the same"], ...able],
+        (value) => this.#set({ agentFor: { ...kept.agentFor, [phase]: value } }, `options/agentFor/${phase}`)), this.#says(`options/agentFor/${phase}`))}
+      ${field(`model-${phase}`, html`Model<span class="unseen"> for ${words}</span>`, text(kept.modelFor[phase] ?? "",
+        (value) => this.#set({ modelFor: { ...kept.modelFor, [phase]: value } }, `options/modelFor/${phase}`), { placeholder: kept.agentFor[phase] ? "the agent's own" : kept.options.model || "the same" }), this.#says(`options/modelFor/${phase}`))}</fieldset>`;
   }
 
   #unusable(found) {
@@ -277,10 +300,4 @@ export class NewRunScreen {
 function told({ kind, branch, head, dirtyCount, root }) {
   if (kind !== "git") return `A plain folder: its state now is kept, and the result comes back into it.`;
   return `A git repository (${root}), ${branch ? `on ${branch}` : "on no branch"}, ${head ? `at ${head.slice(0, 8)}` : "without a commit"}${dirtyCount ? "" : ", nothing uncommitted"}.`;
-}
-
-/** OUTPUT_FORMAT as people read it. */
-function named(name) {
-  const words = name.toLowerCase().replaceAll("_", " ");
-  return words[0].toUpperCase() + words.slice(1);
 }

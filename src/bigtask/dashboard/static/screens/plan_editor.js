@@ -136,7 +136,7 @@ export class PlanEditor {
     this.app.draw();
   }
 
-  #drop() {
+  #dropChanges() {
     this.#begin(draftOf({ revision: this.#draft.revision, tasks: this.#draft.base }));
     this.#checkSoon();
     this.app.draw();
@@ -321,7 +321,7 @@ export class PlanEditor {
     return html`<div class="row heading"><div><h1>Plan: ${this.#run.request}</h1>
         <p class="about"><a href="#/runs/${this.id}">The run</a> · revision ${this.#draft.revision}${made ? html` · <b>${plural(made, "change")} not saved</b>` : nothing}</p></div>
       <div class="actions"><button @click=${() => this.#undo()} ?disabled=${!this.#past.length} title="Undo (u)">Undo</button>
-        ${made ? html`<button @click=${() => this.#drop()}>Drop the changes</button>` : nothing}
+        ${made ? html`<button @click=${() => this.#dropChanges()}>Drop the changes</button>` : nothing}
         <button class=${waits ? "" : "main"} ?disabled=${!made || !this.#ready} @click=${() => this.#save()} title="Save (s)">Save</button>
         ${waits ? html`<button class="main" ?disabled=${!this.#ready} @click=${() => this.#confirm()}>${made ? "Save and start" : "Start"} ${plural(count, "task")}</button>
           <button class="careful" @click=${() => this.#cancel()}>Cancel the run</button>` : nothing}</div></div>

@@ -52,7 +52,7 @@ export class PlanPicture {
       <g tabindex="0" role="button" aria-label=${`${id}: ${title}${wrong ? ", with a problem" : ""}`} aria-pressed=${chosen === id ? "true" : "false"} @click=${() => open(id)} @keydown=${(event) => event.key === "Enter" && open(id)} data-node=${id}>
       <title>${title}</title><rect x=${x} y=${y} width=${width} height=${height} rx="7"></rect>
       <text class="id" x=${x + 12} y=${y + 20}>${shortened(id, 20)}</text>
-      <text class="state" x=${x + 12} y=${y + 36}>${shortened(title, 24)}</text></g>
+      <text class="state" x=${x + 12} y=${y + 36}>${shortened(title, 22)}</text></g>
       <circle class="handle" cx=${x + width} cy=${y + height / 2} r="7" @pointerdown=${(event) => this.#begins(event, id)}><title>Drag to the task that waits for ${id}</title></circle></g>`;
   }
 

@@ -2,14 +2,14 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { count, dollars } from "../core/numbers.js";
+import { spoken } from "../core/words.js";
 import { conflict, places } from "./conflict_view.js";
 
 /** Said elsewhere, or of no use to a person. */
-const SILENT = new Set(["scopes", "covers"]);
+const SILENT = new Set(["scopes", "covers", "subject"]);
 const OWN = {
-  budget: ["subject", "raisedUsd", "raisedTokens"],
-  limit: ["subject"],
-  trust: ["subject", "agent", "brings"],
+  budget: ["raisedUsd", "raisedTokens"],
+  trust: ["agent", "brings"],
   conflict: ["files", "conflicts", "versions", "workspace"],
 };
 
@@ -37,6 +37,14 @@ function own(app, runId, waiting, details) {
 
 function rest(entries) {
   if (!entries.length) return nothing;
-  return html`<dl class="details">${entries.map(([name, value]) => html`<dt>${name}</dt><dd><pre>${typeof value === "string"
-    ? value : JSON.stringify(value, null, 1)}</pre></dd>`)}</dl>`;
+  return html`<dl class="details">${entries.map(([name, value]) => html`<dt>${spoken(name)}</dt><dd>${told(value)}</dd>`)}</dl>`;
+}
+
+/** A list as lines, what has parts by their names: nobody has to read what programs send each other. */
+function told(value) {
+  if (value === null || value === "" || (Array.isArray(value) && !value.length)) return html`<span class="about">none</span>`;
+  if (Array.isArray(value)) return html`<ul class="told">${value.map((one) => html`<li>${told(one)}</li>`)}</ul>`;
+  if (typeof value === "object") return rest(Object.entries(value));
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return html`<pre>${typeof value === "number" ? count(value) : value}</pre>`;
 }

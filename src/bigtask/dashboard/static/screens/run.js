@@ -9,7 +9,7 @@ import { clock, exact } from "../core/numbers.js";
 import { keysOf, moved, river, timeAt, wholeView, zoomed } from "../core/river.js";
 import { headline, standing } from "../core/words.js";
 import { question } from "./answering.js";
-import { graphPicture } from "./graph_picture.js";
+import { GraphPicture } from "./graph_picture.js";
 import { tell } from "./notes.js";
 import { picture } from "./river_picture.js";
 import { TaskPanel } from "./task_panel.js";
@@ -27,6 +27,7 @@ export class RunScreen {
   #view = null;
   #width = Math.max(NARROWEST, innerWidth - 32);
   #form = "river";
+  #graph;
   #asked = "";
   #panel = null;
   #allowed = [];
@@ -41,6 +42,7 @@ export class RunScreen {
     this.id = id;
     this.task = task;
     this.#run = emptyRun(id);
+    this.#graph = new GraphPicture(() => this.app.draw());
   }
 
   enter() {
@@ -83,6 +85,7 @@ export class RunScreen {
   pressed(event) {
     const [asked] = [...keysOf(this.#run)].find(([, key]) => key === event.key) ?? [];
     if (asked) this.#ask(asked);
+    else if (this.#form === "graph" && this.#graph.pressed(event)) return event.preventDefault();
     else if (event.key === "g" || event.key === "G") this.#form = this.#form === "river" ? "graph" : "river";
     else if (event.key === "r" || event.key === "R") location.hash = `#/runs/${this.id}/result`;
     else if (event.key === "p" || event.key === "P") this.#act(this.#run.paused ? "resume" : "pause");
@@ -145,10 +148,10 @@ export class RunScreen {
     return this.#view ? { ...this.#view, width } : wholeView(this.#run, this.#now(this.#run), width, coming);
   }
 
-  /** Whether the river's room turned out to be of another width than it was drawn for: at first, and beside
+  /** Whether the picture's room turned out to be of another width than it was drawn for: at first, and beside
    * a panel. */
   misfits() {
-    const room = document.querySelector(".river-room");
+    const room = document.querySelector(".river-room, .graph-room");
     if (!room) return false;
     const drawn = this.#width;
     this.#width = Math.max(NARROWEST, room.clientWidth);
@@ -212,7 +215,7 @@ export class RunScreen {
 
   content() {
     if (this.#problem && !this.#run.seq) {
-      return html`<main tabindex="-1" class="narrow"><h1>Run</h1><p class="problem" role="alert">${this.#problem}</p></main>`;
+      return html`<main tabindex="-1" class="narrow"><h1>Run</h1><p class="problem" role="alert">${this.#problem}</p><p><a href="#/">All runs</a></p></main>`;
     }
     if (!this.#run.seq) return html`<main tabindex="-1" class="wide"><p class="hint" aria-busy="true">Reading the log…</p></main>`;
     const run = this.#past ?? this.#run;
@@ -224,7 +227,7 @@ export class RunScreen {
       ${this.#travel()}
       <div class="stage ${this.#panel ? "with-panel" : ""}">
         <div class="room">
-          ${this.#form === "river" ? this.#river(run, coming, now) : graphPicture(graph(run), this.#panel?.taskId, (id) => this.#open(id))}
+          ${this.#form === "river" ? this.#river(run, coming, now) : this.#graph.content(graph(run), this.#width, this.#panel?.taskId, (id) => this.#open(id))}
           ${this.#questions(run)}
         </div>
         ${this.#panel ? this.#panel.content(run) : nothing}

@@ -4,6 +4,7 @@ import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { agents, templates } from "../api.js";
 import { origins, takenAway } from "../core/inheritance.js";
 import { read } from "../core/json_text.js";
+import { Approval } from "./approval.js";
 import { choice, field } from "./fields.js";
 import { saveFile } from "./files.js";
 import { tell } from "./notes.js";
@@ -38,11 +39,13 @@ export class TemplateScreen {
   #deletes = false;
   #onlyOwn = false;
   #editor;
+  #approval;
 
   constructor(app, id, cwd = "") {
     this.app = app;
     this.id = id;
     this.cwd = cwd;
+    this.#approval = new Approval(app, id, cwd, () => this.#read());
     this.#editor = new TemplateText(app, (text) => this.#typed(text));
   }
 
@@ -270,7 +273,7 @@ export class TemplateScreen {
       ${this.#problem ? html`<p class="problem" role="alert">${this.#problem}</p>` : nothing}
       ${one.source === "shipped" ? html`<p class="notice">It comes with bigtask and stays as it is. Duplicate it, or extend it, to have one of your own.</p>` : nothing}
       ${one.source === "project" ? html`<p class="notice">It belongs to the repository: change <code>.bigtask/templates/${one.id}.json</code> there.</p>` : nothing}
-      ${one.approved === false ? html`<p class="notice">Nobody has approved it as it is now, so no run may use it: <code>bigtask template approve ${one.id}</code></p>` : nothing}`;
+      ${one.approved === false ? this.#approval.content() : nothing}`;
   }
 
   #conflict() {
