@@ -9,8 +9,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 import bigtask
 
 SOURCE = Path(bigtask.__file__).parent
@@ -36,7 +34,31 @@ _OF_THE_WORLD = {
     "time",
     "uuid",
 }
-_ADAPTERS = ("bigtask.host", "bigtask.cli", "bigtask.agents", "bigtask.workspaces")
+LAYERS = (
+    {"cli"},
+    {"demo"},
+    {"server", "mcp", "doctor", "leftovers"},
+    {"module", "orchestrators", "workers", "callbacks"},
+    {"host", "testing"},
+    {"agents", "workspaces"},
+    {"configuration", "dashboard", "benchmark"},
+    {"templates", "report", "process"},
+    {"core", "protocol", "approvals", "kept_answers", "sink"},
+    {"errors", "words", "secrecy", "durable_file"},
+)
+"""The packages and modules of `bigtask` from the outside in. Each imports from the rows below its own."""
+_PURE = {
+    "templates/checking.py",
+    "templates/inheritance.py",
+    "templates/variables.py",
+    "templates/prompting.py",
+    "templates/template.py",
+    "configuration/keys.py",
+    "configuration/layers.py",
+    "configuration/resolution.py",
+}
+_KNOW_EACH_OTHER = LAYERS[2:4]
+"""One door in several parts: what they import of their own row is meant."""
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -77,9 +99,31 @@ def test_the_protocol_knows_itself_and_the_errors():
         )
 
 
-@pytest.mark.parametrize("folder", ["core", "protocol", "report", "templates"])
-def test_what_is_inside_knows_none_of_what_is_around_it(folder):
-    assert [found for found in imports_of(folder) if within(found[1], *_ADAPTERS)] == []
+def test_a_report_is_made_of_the_run_alone():
+    allowed = {*sys.stdlib_module_names, "msgspec"} - _OF_THE_WORLD | {"pathlib"}  # for paths as values
+    for path, module in imports_of("report"):
+        ours = within(module, "bigtask.report", "bigtask.core", "bigtask.words")
+        assert ours or module.split(".")[0] in allowed, f"{path}: {module}"
+
+
+def test_what_something_means_is_said_without_looking_at_the_machine():
+    for path, module in (*imports_of("templates"), *imports_of("configuration")):
+        if path in _PURE:
+            assert module.split(".")[0] not in _OF_THE_WORLD, f"{path}: {module}"
+    assert all((SOURCE / path).exists() for path in _PURE)
+
+
+def test_every_part_has_a_layer_and_imports_only_from_those_below():
+    row_of = {part: row for row, parts in enumerate(LAYERS) for part in parts}
+    upward = []
+    for path, module in imports_of("."):
+        part, of = Path(path).parts[0].removesuffix(".py"), module.split(".")
+        if part in ("__init__", "__main__") or of[0] != "bigtask" or of[1:2] in ([], [part]):
+            continue
+        together = any({part, of[1]} <= parts for parts in _KNOW_EACH_OTHER)
+        if row_of[part] >= row_of[of[1]] and not together:
+            upward.append(f"{path}: {module}")
+    assert upward == []
 
 
 _SHOW_EFFECTS = """

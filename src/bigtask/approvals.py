@@ -85,7 +85,7 @@ class Approvals:
             ) from None
 
     def approve(self, kind: Kind, path: Path, digest: str) -> None:
-        """What was approved for this file before no longer is."""
+        """Keeps a person's word for one content, in place of what was approved for this file before."""
         now = time.time_ns() // 1_000_000
         self._change(kind, path, Approval(kind=kind, path=_key(path), digest=digest, approved_at=now))
 

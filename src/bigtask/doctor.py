@@ -32,6 +32,7 @@ from bigtask.process import ProgramNotFound, capabilities
 from bigtask.server.credentials import folder_of
 from bigtask.server.leader import leader
 from bigtask.templates.manager import Listed
+from bigtask.words import short
 from bigtask.workspaces.consent import listing
 from bigtask.workspaces.git import outside
 from bigtask.workspaces.settings import digest
@@ -39,7 +40,6 @@ from bigtask.workspaces.source import OLDEST_GIT, examine, find
 
 _LITTLE_SPACE = 1 << 30
 _NO_SPACE = 50 << 20
-_ID_SHOWN = 6
 
 
 class Level(StrEnum):
@@ -332,7 +332,7 @@ async def _look(folder: RunFolder) -> tuple[Run | None, Finding | None]:
     except OSError as error:
         text = f"{folder.path} can't be read: {error.strerror}"
     return None, Finding(
-        area=f"run {folder.id[-_ID_SHOWN:]}",
+        area=f"run {short(folder.id)}",
         level=Level.WARN,
         text=text,
         next=f"the other runs are all right; this one lies in {folder.path}",
@@ -340,7 +340,7 @@ async def _look(folder: RunFolder) -> tuple[Run | None, Finding | None]:
 
 
 def _left_over(folder: RunFolder, run: Run) -> Iterator[Finding]:
-    id = folder.id[-_ID_SHOWN:]
+    id = short(folder.id)
     with reading(folder.lock) as free:
         held = not free
         if free and folder.socket.exists():

@@ -39,7 +39,7 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def id_of(run_id: str, waiting_id: str) -> str:
-    """The same whenever the same answer is kept."""
+    """The id of a kept answer: made of what it answered, so that keeping it twice gives the same id."""
     return hashlib.sha256(f"{run_id} {waiting_id}".encode()).hexdigest()[:_ID_LENGTH]
 
 
@@ -55,7 +55,7 @@ class KeptAnswers:
         self._seen: tuple[tuple[int, int], tuple[KeptAnswer, ...]] | None = None
 
     def listed(self) -> tuple[KeptAnswer, ...]:
-        """Those that hold, oldest first."""
+        """The answers that still hold, oldest first."""
         return tuple(kept for kept in self._all() if kept.revoked_at is None)
 
     def about(self, repository: Path, rule: str) -> KeptAnswer | None:

@@ -14,9 +14,9 @@ from bigtask.errors import InvalidInput
 from bigtask.host import cleaning, strays
 from bigtask.host.home import Home
 from bigtask.host.retention import Seen
+from bigtask.words import short
 from bigtask.workspaces.ports import PortBlocks
 
-_ID_SHOWN = 6
 _AREA = "left over"
 
 
@@ -100,10 +100,10 @@ def _record(root: Path, name: str) -> Finding:
 def _branches(left: strays.Left) -> Finding:
     rescued = f" and {_counted(left.rescued, 'piece')} of rescued work" if left.rescued else ""
     return Finding(
-        area=f"run {left.run_id[-_ID_SHOWN:]}",
+        area=f"run {short(left.run_id)}",
         level=Level.OK,
         text=f"is gone, and {Path(left.root)} keeps its {_counted(left.branches, 'branch')}{rescued}",
-        next=f"bigtask clean {left.run_id[-_ID_SHOWN:]} --branches, which loses what isn't merged",
+        next=f"bigtask clean {short(left.run_id)} --branches, which loses what isn't merged",
     )
 
 

@@ -36,7 +36,7 @@ from bigtask.workers import WorkerManager
 @dataclass(frozen=True, kw_only=True)
 class WorkerConfig:
     """What governs a module's runs where their own options say nothing, over templates and configuration.
-    Times in milliseconds, as in the brief."""
+    Times in milliseconds."""
 
     max_workers: int | None = None
     poll_interval: int | None = None
@@ -123,7 +123,8 @@ class OrchestratorModule:
         raise Conflict("the module was closed, or the run deleted, before the run had ended")
 
     def templates_of(self, cwd: Path | str) -> TemplateManager:
-        """With those of the repository that the folder is in. Raises InvalidInput for what can't be one."""
+        """The templates as seen from the folder `cwd`: those of its repository among them. Raises
+        InvalidInput for what can't be a folder."""
         try:
             return self.templates.in_project(Path(cwd))
         except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Runs, by the brief's verbs."""
+"""Runs, as the public API calls what is done with them: an orchestrator is a run."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ class Secrecy:
 
     def __init__(self, known: Iterable[Known] = ()) -> None:
         forms = {form: secret.kind for secret in known for form in _forms(secret.value)}
-        # A longer one may hold a shorter one.
+        # The longest first: a longer secret may contain a shorter one.
         self._forms = dict(sorted(forms.items(), key=lambda pair: -len(pair[0])))
         self._words = _WORDS + tuple(form.encode() for form in self._forms if not _RUN.search(form))
         self.longest = max((len(form) for form in self._forms), default=0)
@@ -198,7 +198,7 @@ class Secrecy:
         try:
             encoded = msgspec.json.encode(value)
         except UnicodeEncodeError:
-            encoded = None  # half of a character in it: refused by whoever would keep it
+            encoded = None  # half of a character in it: the place that would keep it refuses it
         if encoded is not None and not self.may_hold(encoded):
             return value
         cleaned: T = self._walked(value)
@@ -301,7 +301,7 @@ class Stream:
         return self._secrecy.text(let_go)
 
     def end(self, piece: str = "") -> str:
-        """What is left, with the last piece."""
+        """The rest of the text, the last piece included, without secrets."""
         left, self._held = self._held + piece, ""
         return self._secrecy.text(left)
 
@@ -322,7 +322,7 @@ class Stream:
             return 0
         if not self._secrecy.may_hold(text.encode(errors="surrogatepass")):
             return cut
-        # One that goes on to the end may go on in the next piece, but not for ever.
+        # A secret that reaches the end may continue in the next piece, but not without bound.
         longest = 8 * most
         for first, _, end, _ in sorted(self._secrecy.spans(text), reverse=True):
             if first < cut < end:

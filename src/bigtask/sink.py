@@ -57,6 +57,6 @@ def log_to_stderr(verbosity: int, redact: Redact = without_secrets) -> None:
 
 
 def log(part: str) -> logging.Logger:
-    """`part` is one of the brief's names: OrchestratorModule, TemplateManager, OrchestratorManager,
+    """`part` is a name of the public API: OrchestratorModule, TemplateManager, OrchestratorManager,
     WorkerManager."""
     return logging.getLogger(f"bigtask.{part}")

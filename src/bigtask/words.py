@@ -24,7 +24,7 @@ def plain(text: str) -> str:
 
 
 def one_line(text: str, limit: int | None = None) -> str:
-    """The same on one line, blanks run together; cut to `limit` characters with `…`."""
+    """As `plain`, on one line and with blanks run together; cut to `limit` characters with `…`."""
     # What is cut away anyhow needn't be looked at: an agent may say megabytes.
     seen = text if limit is None else text[: 4 * limit + 200]
     kept = "".join(" " if sign.isspace() else sign for sign in seen if sign.isspace() or _visible(sign))
@@ -60,7 +60,8 @@ def short(run_id: str) -> str:
 
 
 def command_line(command: Sequence[str]) -> str:
-    """As it would be typed, a program by its name alone: where it lies matters to nobody who reads."""
+    """The command as it would be typed, its program without the folder: where that lies matters to no
+    reader."""
     return one_line(shlex.join([PurePath(command[0]).name, *command[1:]])) if command else ""
 
 

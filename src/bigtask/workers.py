@@ -1,4 +1,4 @@
-"""Tasks with their attempts, by the brief's word for them."""
+"""Tasks with their current attempts, which the public API calls workers."""
 
 from __future__ import annotations
 
@@ -168,7 +168,8 @@ class WorkerManager:
         return await asyncio.to_thread(TranscriptFolder(folder.transcripts).read, task_id, number)
 
     async def _begun(self, folder: RunFolder, after: int, task_id: str, tried: int, wait_s: float) -> None:
-        """Until the attempt after `tried` has a session, the time is over, or nobody follows any more."""
+        """Waits until the attempt after number `tried` has a session, the time is over, or nobody carries the
+        run out any more."""
         try:
             async with (
                 asyncio.timeout(wait_s),

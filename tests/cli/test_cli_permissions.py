@@ -9,11 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bigtask.host.home import Home
 from claude.setting import needs_claude
-from projects import Desk, Project, repository
+from projects import Project, repository
 
-from .person import PLAN_AND_WORK
 from .terminal import Program
 
 pytestmark = pytest.mark.integration
@@ -34,18 +32,6 @@ def script(subject: str = "make test", tool: str = "Bash") -> dict[str, Any]:
         "deny": wrote("denied"),
     }
     return {"tasks": [{"id": "one"}], "turns": [{"when": {"task": "one"}, "steps": [ask, {"do": "answer"}]}]}
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return repository(tmp_path / "project")
-
-
-@pytest.fixture
-def program(project: Project, tmp_path: Path) -> Program:
-    desk = Desk(Home(tmp_path / "home"))
-    desk.template(config={}, phases=PLAN_AND_WORK)
-    return Program(project, desk)
 
 
 def run(program: Program, *more: str, request: str = "Do the work", **asks: str) -> list[str]:

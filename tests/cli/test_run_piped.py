@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bigtask.host.home import Home
-from projects import Desk, Project, repository
+from projects import Project
 
 from .person import PLAN_AND_WORK
 from .terminal import Program
@@ -22,18 +20,6 @@ ASKS = {
         {"when": {"task": "one"}, "steps": [{"do": "ask", "question": "May I?"}, {"do": "answer"}]},
     ],
 }
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return repository(tmp_path / "project")
-
-
-@pytest.fixture
-def program(project: Project, tmp_path: Path) -> Program:
-    desk = Desk(Home(tmp_path / "home"))
-    desk.template(config={}, phases=PLAN_AND_WORK)
-    return Program(project, desk)
 
 
 def run(program: Program, script: dict[str, Any], *more: str, request: str = "Do the work") -> list[str]:

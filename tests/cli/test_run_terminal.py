@@ -1,16 +1,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
 
-from bigtask.host.home import Home
-from projects import Desk, Project, repository
-
-from .person import PLAN_AND_WORK
 from .terminal import Program
 
 pytestmark = pytest.mark.integration
@@ -26,18 +21,6 @@ ONE_HANGS = {
     "turns": [{"when": {"task": "one", "attempt": 1}, "steps": [{"do": "hang"}]}],
     "can_resume": False,
 }
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return repository(tmp_path / "project")
-
-
-@pytest.fixture
-def program(project: Project, tmp_path: Path) -> Program:
-    desk = Desk(Home(tmp_path / "home"))
-    desk.template(config={}, phases=PLAN_AND_WORK)
-    return Program(project, desk)
 
 
 def run(program: Program, script: dict[str, Any], *more: str) -> list[str]:

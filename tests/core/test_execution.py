@@ -9,6 +9,7 @@ from bigtask.core import events as e
 from bigtask.core import observations as o
 from bigtask.core.decide import decide, wakes_at
 from bigtask.core.edits import AddTask, SetTask
+from bigtask.core.reactions import observe
 from bigtask.core.states import AttemptState, Outcome, Phase, TaskState
 from bigtask.core.values import Evidence
 from core.world import phases, planned, queued, started, task
@@ -25,7 +26,7 @@ def test_no_more_tasks_run_than_there_are_slots():
 def test_the_end_of_one_task_starts_the_next_in_the_same_step():
     world = started(task("a"), task("b", "a")).report("a")
     happened = world.record(
-        *o.observe(world.run, o.Integrated(**world.who("a"), evidence=Evidence()), jitter=0.0)
+        *observe(world.run, o.Integrated(**world.who("a"), evidence=Evidence()), jitter=0.0)
     )
     assert [each.type for each in happened] == ["worker:merged", "worker:completed"]
     assert [each.type for each in decide(world.run, world.now)] == ["worker:spawned"]

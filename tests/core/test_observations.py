@@ -7,6 +7,7 @@ import pytest
 from bigtask.core import commands as c
 from bigtask.core import events as e
 from bigtask.core import observations as o
+from bigtask.core.reactions import observe
 from bigtask.core.recovery import recover
 from bigtask.core.states import AttemptState, Phase, TaskState, WaitingKind
 from bigtask.core.values import (
@@ -73,7 +74,7 @@ def late() -> tuple[World, o.Reported]:
 
 
 def refused(world: World, seen: o.Reported) -> bool:
-    said = o.observe(world.run, seen, jitter=0.0)
+    said = observe(world.run, seen, jitter=0.0)
     return said == (e.WorkerSuperseded(task_id="a", attempt=1, reason="reported after it was lost"),)
 
 
@@ -88,13 +89,13 @@ def test_a_late_result_is_refused_and_the_live_attempt_goes_on():
     assert world.state("a") is TaskState.COMPLETED
 
 
-@pytest.mark.parametrize("gate", ["observations.may_report", "run.Run.is_live"])
+@pytest.mark.parametrize("gate", ["reactions.may_report", "run.Run.is_live"])
 def test_without_the_gate_the_late_result_would_be_accepted(monkeypatch, gate):
     """The mutant of the test above: it has to notice."""
     world, seen = late()
     monkeypatch.setattr(f"bigtask.core.{gate}", lambda *_: True)
     assert not refused(world, seen)
-    assert o.observe(world.run, seen, jitter=0.0)[0].type == "worker:reported"
+    assert observe(world.run, seen, jitter=0.0)[0].type == "worker:reported"
 
 
 @pytest.mark.parametrize(

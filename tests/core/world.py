@@ -20,6 +20,7 @@ from bigtask.core import observations as o
 from bigtask.core import plan as plans
 from bigtask.core.decide import decide, wakes_at
 from bigtask.core.evolve import begin, evolve, fold
+from bigtask.core.reactions import observe
 from bigtask.core.run import Run
 from bigtask.core.states import ENDED, LIVE, NOT_BEGUN, RESTING, AttemptState, Phase, TaskState
 from bigtask.core.values import (
@@ -87,7 +88,7 @@ class World:
         return happened
 
     def see(self, seen: o.Observation, *, jitter: float = 0.0) -> tuple[e.Happened, ...]:
-        happened = self.record(*o.observe(self.run, seen, jitter=jitter, resumable=RESUMABLE))
+        happened = self.record(*observe(self.run, seen, jitter=jitter, resumable=RESUMABLE))
         self.settle()
         return happened
 

@@ -24,8 +24,8 @@ import msgspec
 # What a holder imports when it comes to it, so that a nursery's have it already.
 from bigtask.agents.scripted import agent as _agent  # noqa: F401
 from bigtask.agents.table import AgentTable
-from bigtask.core import observations, retry
 from bigtask.core import observations as o
+from bigtask.core import reactions, retry
 from bigtask.core.commands import Answer, Start
 from bigtask.core.events import Event, Happened, WaitingRaised, WorkerReopened
 from bigtask.core.recovery import recover
@@ -114,7 +114,7 @@ def no_fencing() -> None:
     def careless(run: Run, seen: o.Observation, **options: Any) -> tuple[Happened, ...]:
         record = run.record(seen.task_id)
         current = len(record.attempts) if record is not None else seen.attempt
-        return o.observe(run, msgspec.structs.replace(seen, attempt=current), **options)
+        return reactions.observe(run, msgspec.structs.replace(seen, attempt=current), **options)
 
     holders.observe = careless
 
@@ -147,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if given.mutant:
         MUTANTS[given.mutant]()
     patient = retry.delay_ms
-    observations.delay_ms = lambda *of, **options: (patient(*of, **options) or 0) // 20 or None
+    reactions.delay_ms = lambda *of, **options: (patient(*of, **options) or 0) // 20 or None
     assert snapshot.SnapshotLog.__init__.__kwdefaults__ is not None
     snapshot.SnapshotLog.__init__.__kwdefaults__["every"] = _SNAPSHOT_EVERY
     snapshot._EVERY_OF_TASKS = 0

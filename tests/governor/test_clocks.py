@@ -15,6 +15,7 @@ from bigtask.errors import HolderGone
 from bigtask.host import access
 from bigtask.host.access import hold
 from bigtask.host.home import RunFolder
+from bigtask.host.transcript_folder import TranscriptFolder
 from host.stage import (
     ANSWERS,
     Agents,
@@ -55,7 +56,8 @@ async def carried(
 
 
 def prompts(folder: RunFolder, number: int = 1) -> str:
-    return (folder.transcripts / f"one.{number}.txt").read_text()
+    """What was said in the attempt, wherever that is kept: a quick one has no file of its own."""
+    return TranscriptFolder(folder.transcripts).read("one", number).decode()
 
 
 # Its time is up

@@ -24,6 +24,7 @@ from bigtask.core import events as e
 from bigtask.core import observations as o
 from bigtask.core.decide import decide
 from bigtask.core.evolve import evolve, fold
+from bigtask.core.reactions import observe
 from bigtask.core.run import Run
 from bigtask.core.states import TaskState
 from bigtask.core.values import Report
@@ -111,7 +112,7 @@ class Claimer:
         mine = self._run.is_live(id, number)
         data = {"status": "success", "summary": f"{id} by attempt {number} of {self._name}"}
         seen = o.Reported(task_id=id, attempt=number, report=Report(data=data))
-        happened = o.observe(self._run, seen, jitter=0.0)
+        happened = observe(self._run, seen, jitter=0.0)
         if not happened:
             self.said["late"] += 1
             self._mine.pop(0)

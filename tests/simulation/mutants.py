@@ -13,6 +13,7 @@ from bigtask.core import observations as o
 from bigtask.core.decide import decide
 from bigtask.core.events import Event, Happened, WorkerReopened, WorkerSpawned
 from bigtask.core.phases.reserved import spawned
+from bigtask.core.reactions import observe
 from bigtask.core.recovery import recover
 from bigtask.core.run import Run
 from bigtask.core.states import TaskState
@@ -30,7 +31,7 @@ def no_fencing() -> Patch:
     def careless(run: Run, seen: o.Observation, **options: Any) -> tuple[Happened, ...]:
         record = run.record(seen.task_id)
         current = len(record.attempts) if record is not None else seen.attempt
-        return o.observe(run, msgspec.structs.replace(seen, attempt=current), **options)
+        return observe(run, msgspec.structs.replace(seen, attempt=current), **options)
 
     return holders, "observe", careless
 

@@ -39,7 +39,7 @@ def test_the_first_attempt_that_finds_something_asks_and_nothing_starts_meanwhil
     waiting = only(world)
     assert waiting.kind is WaitingKind.TRUST
     assert waiting.options == ("approve", "without", "stop")
-    assert trust.digest_asked(waiting) == "d1"
+    assert waiting.details["subject"] == "trust:d1"
     assert (
         "CLAUDE.md [changed since you approved] (instructions, 3 lines), .claude/settings.json"
         in waiting.question

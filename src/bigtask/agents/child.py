@@ -110,7 +110,7 @@ class ChildSession:
         return self._process.activity()
 
     async def _write(self, line: bytes) -> None:
-        # That the child is gone is said by the turn that it leaves without an end.
+        # A child that is gone is no error here: the turn under way finds its output ended, and says so.
         with suppress(ConnectionError):
             await self._process.write(line)
 

@@ -110,7 +110,7 @@ async def once(runner: Runner, *, timeout_s: float) -> Mapping[str, Any]:
         if isinstance(printed["errors"], list):
             return dict(printed)
     except (ValueError, IndexError, KeyError, TypeError):
-        pass  # said below, with what it said itself
+        pass  # raised below, with the last line of its stderr
     said = done.stderr.decode(errors="replace").strip().splitlines()
     raise Broken(f"ended with {done.status} and no figures" + (f": {said[-1]}" if said else ""))
 

@@ -66,13 +66,13 @@ class Runners:
         return msgspec.json.decode((self.folder / "peers.json").read_bytes(), type=dict[str, Peer])
 
     def workloads(self) -> Mapping[str, Path]:
-        """By name, in the order in which they are measured."""
+        """The files of the workloads by their names, in the order in which they are measured."""
         files = (self.folder / "workloads").glob("*.json")
         return {file.stem: file for file in sorted(files, key=lambda file: (len(file.stem), file.stem))}
 
     def subjects(self, given: Sequence[str]) -> Mapping[str, Path | None]:
-        """What is to be measured, by name: a workload's file, or None for what has none. Without `given`
-        everything. Raises NotFound."""
+        """What is to be measured, by name, each with its workload's file or None where it needs none. An
+        empty `given` stands for everything. Raises NotFound."""
         alone = (STARTUP, RECOVERY, PARSER, WORKTREES, IDLE, FAN)
         named: dict[str, Path | None] = {**self.workloads(), **dict.fromkeys(alone)}
         if not given:

@@ -43,7 +43,7 @@ async def edit_answer(way: Way, draft: Draft, waiting: Waiting, *, scope: str = 
                 return False
             draft.keep = True
             answer = Answer(waiting_id=waiting.id, answer="edit", scope=scope, data=data, by=by)
-            # All that is wrong with it, before its holder says it in one sentence.
+            # Read here first: this lists everything that is wrong, the holder would say it in one sentence.
             as_read(run, answer, way.knows)
             await way.ask(answer)
             draft.keep = False

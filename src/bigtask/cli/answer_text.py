@@ -36,8 +36,8 @@ The fields of {article} {block}:
 
 
 def text_of(run: Run, waiting: Waiting, task_id: str) -> str:
-    """With what was wrong at the top, then the fields, the end of what the agent said, and what could be read
-    of its answer; what it lacks is null."""
+    """The text that a person edits: at the top what was wrong, then the fields, the end of what the agent
+    said, and what could be read of its answer. Fields that it lacks are null."""
     block = block_of(task_id)
     said = str(waiting.details.get("answer", ""))
     head = _HEAD.format(

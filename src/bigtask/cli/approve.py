@@ -36,7 +36,6 @@ def command(frame: Frame, cwd: Path, yes: bool, withdraw: bool, as_json: bool) -
     when something isn't allowed. For a repository's templates there is `bigtask template approve`.
     """
     from bigtask.approvals import Approvals, Kind
-    from bigtask.cli import approving
     from bigtask.configuration.files import read
     from bigtask.configuration.layers import require_fit
     from bigtask.host.trust import State
@@ -62,21 +61,9 @@ def command(frame: Frame, cwd: Path, yes: bool, withdraw: bool, as_json: bool) -
     else:
         settled = _settled(approvals, unapproved, yes=yes)
         settled_git = _settled(approvals, unapproved_git, yes=yes)
-    # What is in git is looked at by git: that has to be allowed before.
-    standings = carry_out(lambda: _standings(frame, cwd, approvals)) if settled_git else ()
-    rules_settled = True
-    states = []
-    said: dict[str, bool] = {}
-    for standing in standings:
-        may = standing if standing.state is State.UNAPPROVED else None
-        if may is None or withdraw:
-            done = may is None
-        elif may.digest not in said:
-            done = said[may.digest] = _settled(approvals, may, yes=yes)
-        elif done := said[may.digest]:  # what is the same for two agents is asked once
-            approving.approve(approvals, may)
-        rules_settled = rules_settled and done
-        states.append((standing, State.APPROVED if done and may else standing.state))
+    # Git is what reads the project's HEAD, so git's own settings have to be allowed before.
+    standings = carry_out(lambda: _standings(frame, cwd, approvals)) if settled_git else []
+    states = [(one, one.state) for one in standings] if withdraw else _asked(approvals, standings, yes=yes)
     state = _state(there=configuration.repository_digest is not None, settled=settled)
     state_git = _state(there=bool(programs), settled=settled_git)
     if as_json:
@@ -92,6 +79,7 @@ def command(frame: Frame, cwd: Path, yes: bool, withdraw: bool, as_json: bool) -
             note(f"{git_file} {_STATES[state_git]}")
         for standing, now in states:
             note(f"what {found.root} brings for {standing.agent} {_RULES_STATES[now]}")
+    rules_settled = all(now is not State.UNAPPROVED for _, now in states)
     return EXIT_OK if withdraw or (settled and settled_git and rules_settled) else EXIT_WAITING
 
 
@@ -106,6 +94,26 @@ async def _standings(frame: Frame, cwd: Path, approvals: Approvals) -> list[Stan
     agents = [a for a in frame.agents.values() if a.name in AGENTS or a.availability().usable]
     every = [await standing(agent, source, approvals) for agent in agents]
     return [found for found in every if found is not None and found.brought]
+
+
+def _asked(approvals: Approvals, standings: list[Standing], *, yes: bool) -> list[tuple[Standing, State]]:
+    """Each with its state afterwards. What is the same for two agents is asked once."""
+    from bigtask.cli import approving
+    from bigtask.host.trust import State
+
+    said: dict[str, bool] = {}
+    states = []
+    for standing in standings:
+        state = standing.state
+        if state is State.UNAPPROVED:
+            if standing.digest not in said:
+                said[standing.digest] = _settled(approvals, standing, yes=yes)
+            elif said[standing.digest]:
+                approving.approve(approvals, standing)
+            if said[standing.digest]:
+                state = State.APPROVED
+        states.append((standing, state))
+    return states
 
 
 def rules_json(standing: Standing, state: State) -> dict[str, Any]:

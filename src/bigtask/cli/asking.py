@@ -133,7 +133,8 @@ def _about_plan(run: Run, waiting: Waiting, words: list[str], who: str) -> AnyCo
 
 
 def _task(run: Run, given: str) -> str:
-    """By its id, the unique beginning of one, or its number in the table."""
+    """The id of the task that `given` names: by its id, a unique beginning of one, or a number in the
+    table."""
     if given in run.tasks:
         return given
     ids = list(run.tasks)

@@ -119,7 +119,7 @@ def ask_and_carry(
             folder,
             lambda run: command,
             as_json=as_json,
-            # Whoever wants reports wants them of the end.
+            # Reports are written of the end of a run, so its end is waited for.
             stay=watch or reports is not None,
             whole=False,
             reports=reports,
@@ -314,7 +314,7 @@ class _Carrying:
 
     def _interrupt(self) -> None:
         if self._editing:
-            # It was meant for the editor.
+            # This Ctrl-C was meant for the editor.
             return
         run = self._following.run
         rests = run is None or run.paused or not run.started or run.outcome is not None
@@ -358,7 +358,7 @@ class _Carrying:
     def last_word(self, ending: _Ending) -> int:
         run = self._following.run
         if ending is _Ending.UNHEARD:
-            # The interpreter would complain when it flushes what nobody reads.
+            # Nobody reads the output any more: flushing it at exit would fail with a traceback.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return EXIT_INTERRUPTED
         if run is None:

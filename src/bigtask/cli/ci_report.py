@@ -17,7 +17,7 @@ def require_writable(folder: Path) -> None:
     """Raises InvalidInput: that is no news for the end of a run that costs money."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # So that no repository is the dirtier for it.
+        # Reports that lie in a repository must not count as its changes.
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
         for name in _NAMES:
             (folder / name).touch()

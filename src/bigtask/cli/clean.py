@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -74,27 +75,16 @@ def command(
     if run_ids:
         removals = carry_out(lambda: _named(frame, run_ids, branches=branches))
     else:
-        rules = cleaning.rules(os.environ)
-        rules = replace(
-            rules,
-            days=rules.days if older_than is None else older_than,
-            runs=rules.runs if keep is None else keep,
-        )
-        removals = carry_out(lambda: _due(frame, rules))
+        removals = carry_out(lambda: _due(frame, older_than, keep))
     remains = list(cleaning.remains(frame.home))
+    nothing = not removals and not remains
     if not as_json:
         _show(removals, len(remains), dry_run=dry_run)
-    if not removals and not remains:
-        if as_json:
-            print_json({"removed": [], "failed": [], "bytes": 0, "dryRun": dry_run})
-        if not dry_run:
-            carry_out(lambda: cleaning.remove_remains(frame.home))
-        return EXIT_OK
-    if dry_run:
-        if as_json:
-            whole = sum(removal.used for removal in removals)
-            listed = [_entry(removal) for removal in removals]
-            print_json({"removed": listed, "failed": [], "bytes": whole, "dryRun": True})
+    elif nothing or dry_run:
+        _print(removals, dry_run=dry_run)
+    if nothing and not dry_run:
+        carry_out(lambda: cleaning.remove_remains(frame.home))
+    if nothing or dry_run:
         return EXIT_OK
     if not yes and not approving.can_ask():
         note("nobody can be asked here: --yes removes it, --dry-run only says what would go")
@@ -104,14 +94,7 @@ def command(
         return EXIT_OK
     done, failed = carry_out(lambda: _removed(frame, removals, branches=branches))
     if as_json:
-        print_json(
-            {
-                "removed": [_entry(removal) for removal in done],
-                "failed": [{**_entry(removal), "error": why} for removal, why in failed],
-                "bytes": sum(removal.used for removal in done),
-                "dryRun": False,
-            }
-        )
+        _print(done, failed)
     else:
         for removal, why in failed:
             note(f"{short(removal.id)} stays: {why}")
@@ -146,10 +129,17 @@ async def _named(frame: Frame, given: tuple[str, ...], *, branches: bool) -> lis
     return list(found.values())
 
 
-async def _due(frame: Frame, rules: Any) -> list[Removal]:
+async def _due(frame: Frame, older_than_days: float | None, keep: int | None) -> list[Removal]:
+    """By the rules of the configuration, each of the two in place of its rule."""
     from bigtask.host import cleaning
     from bigtask.host.retention import due
 
+    rules = cleaning.rules(os.environ)
+    rules = replace(
+        rules,
+        days=rules.days if older_than_days is None else older_than_days,
+        runs=rules.runs if keep is None else keep,
+    )
     return list(due(await cleaning.look(frame.home.folders()), rules, int(time.time() * 1000)))
 
 
@@ -195,6 +185,19 @@ def _show(removals: list[Removal], remains: int, *, dry_run: bool) -> None:
 
 
 _WORDS = {"run": "all of it", "workspaces": "workspaces", "trash": "ignored files"}
+
+
+def _print(
+    removed: list[Removal], failed: Sequence[tuple[Removal, str]] = (), *, dry_run: bool = False
+) -> None:
+    print_json(
+        {
+            "removed": [_entry(removal) for removal in removed],
+            "failed": [{**_entry(removal), "error": why} for removal, why in failed],
+            "bytes": sum(removal.used for removal in removed),
+            "dryRun": dry_run,
+        }
+    )
 
 
 def _entry(removal: Removal) -> dict[str, Any]:

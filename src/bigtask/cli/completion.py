@@ -25,7 +25,7 @@ def run_names(context: click.Context, argument: click.Parameter, typed: str) -> 
 
 
 def run_and_export_names(context: click.Context, argument: click.Parameter, typed: str) -> list[str]:
-    """Likewise, and the zip files that lie where the path that was begun leads to."""
+    """As `run_names`, and the zip files in the folder that the typed path leads to."""
     folder, _, name = typed.rpartition("/")
     files = [
         file

@@ -281,7 +281,8 @@ def edit_words(edit: Edit) -> str:
 
 
 def _set(name: str, value: object) -> str:
-    """With the value where it is a word or a number; of a longer one it is enough that it changed."""
+    """`name value` where the value is a word or a number; the name alone of a longer value, which needn't be
+    shown to say that it changed."""
     brief = isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _WIDEST_NAME)
     return f"{name} {value}" if brief else name
 

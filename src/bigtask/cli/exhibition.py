@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def show(frame: Frame, *, host: str, port: int, as_json: bool) -> None:
-    """Until somebody ends it; then nothing of it is left."""
+    """Serves the sample runs until the program is interrupted, and then removes everything it made."""
     from bigtask.demo.exhibition import furnish, place, play
     from bigtask.demo.scenes import cast
     from bigtask.demo.staging import python_of_checks
@@ -63,7 +63,8 @@ def _greet(found: Welcome) -> None:
 
 @contextmanager
 def _ended_tidily() -> Iterator[None]:
-    """Whoever ends it before it serves has its folder removed too."""
+    """Turns the signals that end a program into SystemExit while the block runs: its folder is removed also
+    when somebody ends it before it serves."""
 
     def leave(number: int, _: object) -> NoReturn:
         raise SystemExit(128 + number)

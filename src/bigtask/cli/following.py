@@ -54,8 +54,9 @@ class Following:
         return self.link is not None and self.link.held_here
 
     async def follow(self, first: Callable[[Run], AnyCommand | None], *, stay: bool = True) -> None:
-        """Until the run and its hooks have ended. `first` says what is asked of it at the beginning. Without
-        `stay` it returns once that is done, if another process carries the run out.
+        """Follows until the run and its hooks have ended. `first` gives the command that is asked of the run
+        at the beginning, if any. Without `stay` it returns when that command is answered, where another
+        process carries the run out.
 
         Raises what the command raises, RunBusy, or a StoreError.
         """
@@ -69,7 +70,7 @@ class Following:
                     finally:
                         self.link = None
             except HolderGone:
-                # Whoever attaches next finds out whether anybody has taken its place.
+                # The next `attach` finds out whether another process holds the run now.
                 continue
 
     async def _attached(

@@ -46,7 +46,7 @@ class Frame:
 
     @property
     def author(self) -> str:
-        """The same with the surface, as it is recorded with an answer."""
+        """`who` with the surface, `ana@cli`, as it is recorded with an answer."""
         return f"{self.who}@cli"
 
     @cached_property

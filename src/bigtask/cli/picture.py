@@ -62,7 +62,7 @@ def picture(
     room = max(height - 1 - len(head) - len(foot), 0)
     shown: list[str | None] = list(rows)
     if len(shown) > room:
-        # Those who need somebody are worth more than a steady order.
+        # Attempts that need a person are shown first, even though the rows change places then.
         at_work = [id for id in rows if id is not None]
         shown = [*sorted(at_work, key=partial(_urgency, run))[: max(room - 1, 0)]]
     lines = [_row(run, id, now, width) for id in shown]

@@ -126,7 +126,8 @@ def _used(run: Run) -> str:
 
 
 def _payer(run: Run) -> str:
-    """Whose money that is. A subscription is paid by the month, whatever the work would cost."""
+    """Who pays what the run costs: the end of a sentence, or "". A subscription is paid by the month,
+    whatever the work would cost."""
     account = run.settings.account
     if not account:
         return ""

@@ -172,7 +172,7 @@ def _transcript(screen: Screen, said: list[dict[str, Any]]) -> None:
     for piece in said:
         who, text = piece["who"], plain(piece["text"])
         if who == "prompt":
-            # What it says is on this page already, and in the template.
+            # The prompt's content is on this page already, and in the template.
             text = f"bigtask's prompt, {counted(len(text.splitlines()), 'line')}: --json has it"
         lines += [(who, line) for line in text.splitlines() if line.strip()]
     for who, line in lines[-_LINES:]:

@@ -51,8 +51,10 @@ def standing(
     templates: TemplateManager | None = None,
     template_id: str | None = None,
 ) -> Standing:
-    """With a template, as it is for runs of that. Raises NotFound or InvalidTemplate for one that isn't there
-    or can't be used."""
+    """What is in force in the project `root`; with a template, for runs of that template.
+
+    Raises NotFound or InvalidTemplate for a template that isn't there or can't be used.
+    """
     configuration = read(root, environ)
     unread = ""
     unapproved = None

@@ -30,8 +30,9 @@ class Answers(Value, omit_defaults=False):
 
 
 def answers(run: Run) -> dict[str, Answers]:
-    """By the agent's name, of the attempts of tasks and phases. One that ended without a word (it crashed,
-    ran out of time, was cancelled) has no answer, and an agent without any has no entry."""
+    """How each agent, by its name, answered in all attempts of tasks and phases. An attempt that ended
+    without a word (it crashed, ran out of time, was cancelled) isn't counted, and an agent without any answer
+    has no entry."""
     found: dict[str, Answers] = {}
     for record in run.all_records():
         for attempt in record.attempts:

@@ -16,7 +16,7 @@ class Amount(Value):
         return Amount(cost_usd=self.cost_usd + other.cost_usd, tokens=self.tokens + other.tokens)
 
     def beyond(self, other: Amount) -> Amount:
-        """What is left of it after `other`, never less than nothing."""
+        """What is left of this amount after `other` is taken from it, never less than nothing."""
         return Amount(
             cost_usd=max(0.0, self.cost_usd - other.cost_usd), tokens=max(0, self.tokens - other.tokens)
         )
@@ -69,7 +69,7 @@ def unpriced(run: Run) -> bool:
 
 
 def used(run: Run) -> Amount:
-    """By the run so far."""
+    """What the run has used so far."""
     return _priced(run, spent(run.used))
 
 

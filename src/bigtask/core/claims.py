@@ -24,7 +24,7 @@ class Claim(Value):
 
 
 def asked(run: Run) -> tuple[Claim, ...]:
-    """Those of all merged tasks, in plan order."""
+    """The claims of all merged tasks, in plan order."""
     return tuple(claim for task in _merged(run) for claim in _of(task))
 
 
@@ -81,7 +81,7 @@ def _of(task: Task) -> tuple[Claim, ...]:
 
 
 def _answers(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """By the claim's id. Ids that nobody asked about are harmless."""
+    """The verdict's answers by their claims' ids. Ids that nobody asked about are harmless."""
     return {str(answer["id"]): answer for answer in data.get("claims", ())}
 
 

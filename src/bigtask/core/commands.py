@@ -17,8 +17,9 @@ from bigtask.core import events as e
 from bigtask.core import plan as plans
 from bigtask.core.dependents import skips
 from bigtask.core.edits import Edit, SetTask
-from bigtask.core.observations import Reported, continued, reported
+from bigtask.core.observations import Reported
 from bigtask.core.phases import conflicts, intake, limits
+from bigtask.core.reactions import continued, reported
 from bigtask.core.run import Run, TaskRecord
 from bigtask.core.states import BUILT_ON, ENDED, FELL, LIVE, AttemptState, Outcome, TaskState, WaitingKind
 from bigtask.core.status import ALLOWED, status
@@ -203,7 +204,7 @@ def _confirm(run: Run, command: Confirm) -> tuple[e.Happened, ...]:
         if wanted.skip
         for event in _skip(run, run.tasks[id], "skipped at confirmation", by)
     ]
-    # What one of them reopens, another may skip.
+    # Skipping one task may reopen another that is to be skipped too: the skips come last.
     skipped.sort(key=lambda event: isinstance(event, e.WorkerSkipped))
     revision = run.plan.revision + bool(edited)
     return (*edited, e.Confirmed(revision=revision, by=by, shown=True), *skipped)

@@ -62,7 +62,8 @@ class Gate(Value):
 
 
 class Held(Value):
-    """Not now. `until` is when time alone changes that, None when only others can; `why` is for people."""
+    """The answer "not now". `until` is when time alone changes that, None where that depends on
+    others; `why` is for people."""
 
     about: str
     """The same word for the same reason, whatever the figures in `why`."""
@@ -175,7 +176,7 @@ def only(gate: Gate, names: Container[str]) -> Gate:
 
 
 def moved(gate: Gate, by_ms: int) -> Gate:
-    """The same on a clock that is `by_ms` ahead."""
+    """The gate as it is on a clock that is `by_ms` ahead of the one that it was kept by."""
     through = {
         name: msgspec.structs.replace(one, since=one.since + by_ms) for name, one in gate.through.items()
     }
@@ -189,7 +190,8 @@ def idle(gate: Gate, now: int) -> bool:
 
 
 def _counting(gate: Gate, now: int) -> list[Passage]:
-    """Those through since it closed who hold others back."""
+    """The passages since the gate closed last that still hold others back: those that were answered, and
+    those that may yet be."""
     mine = [one for one in gate.through.values() if one.epoch == gate.epoch]
     return [one for one in mine if one.answered or now - one.since < PATIENCE_MS]
 

@@ -58,7 +58,7 @@ def _calls(run: Run, data: e.Happened) -> Iterator[Hook]:
             yield Hook.ON_TASKS_GENERATED
         case e.WorkerStarted() if data.task_id in run.tasks:
             attempt = run.live_attempt(data.task_id)
-            # An attempt that goes on in its session has an id of it already.
+            # An attempt that continues its session already has the id of that session.
             if attempt is not None and attempt.session_id is None:
                 yield Hook.ON_WORKER_START
         case e.PhaseChanged(phase=phase) if phase is not Phase.WORKER_EXECUTION:

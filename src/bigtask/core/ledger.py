@@ -72,7 +72,7 @@ def all_remarks(run: Run, record: TaskRecord) -> tuple[str, ...]:
 
 
 def remarks(record: TaskRecord) -> tuple[str, ...]:
-    """Those of them that the task's attempts tell by themselves, whatever was said of the whole."""
+    """The part of `all_remarks` that the task's own attempts tell, whatever was said of the whole run."""
     attempt = record.attempt
     if attempt is None:
         return ()

@@ -66,7 +66,7 @@ def misfits(
     agents: Iterable[str] | None = None,
     inside: Callable[[str], bool] = lies_inside,
 ) -> tuple[Misfit, ...]:
-    """The same as `problems`, each with its place."""
+    """What `problems` says in sentences, each with its place in the plan."""
     known = {task.id for task in tasks}
     found: list[Misfit] = []
     if len(tasks) < settings.min_tasks:

@@ -37,8 +37,8 @@ class ReadyQueue:
         return queue
 
     def entries(self) -> list[Entry]:
-        """What is in it, most urgent first. What stands back because of another task is like the rest: asking
-        finds the clash again."""
+        """Everything in the queue, most urgent first. Tasks that stand back for another one are given like
+        all others: a new queue made of these entries finds the clash again."""
         ready = chain(self._heap, *self._parked.values())
         found = [(id, rank, 0) for rank, token, id in ready if self._token.get(id) == token]
         found += [(id, rank, due) for due, token, id, rank in self._held if self._token.get(id) == token]

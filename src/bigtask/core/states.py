@@ -144,7 +144,7 @@ _ATTEMPT_ENDS = {
     _A.QUARANTINED,
     _A.NEEDS_REVIEW,
 }
-# What an agent meets while it works comes in any order and may come twice.
+# Limits, questions, stalls and pauses of a live attempt come in any order and may come twice.
 _FROM_LIVE = frozenset({*(LIVE - {_A.SPAWNING}), _A.PAUSED, _A.REPORTED, *_ATTEMPT_ENDS})
 
 ATTEMPT_MOVES: dict[AttemptState, frozenset[AttemptState]] = {

@@ -1,4 +1,4 @@
-"""The one word of the brief for where a run stands, and what a person may do there."""
+"""The one word of the public API for where a run stands, and what a person may do there."""
 
 from __future__ import annotations
 

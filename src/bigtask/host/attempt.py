@@ -166,7 +166,8 @@ class AttemptRun:
             self._controls.session = None
 
     def _continued(self, opening: Opening) -> Opening:
-        """The same session again, with what it has used and may still spend."""
+        """The opening with which the same session is opened again: with what it has used and may still
+        spend."""
         usage = self._heard.usage
         before = opening.used.cost_usd if opening.used is not None else 0.0
         left = opening.budget_usd
@@ -180,7 +181,8 @@ class AttemptRun:
         )
 
     async def _converse(self, session: Session) -> o.Ended:
-        """The same session is asked again with exactly what was wrong; then it is a person's turn."""
+        """Turn after turn until the session has answered. After an answer that can't be used the same session
+        is asked again with exactly what was wrong; when that doesn't help, it is a person's turn."""
         briefing = self._briefing
         form = briefing.block, briefing.start_delimiter, briefing.end_delimiter
         self._session_id = session.id
@@ -222,7 +224,7 @@ class AttemptRun:
         self._notice(o.held_up(held, self._permit.left_ms(held), **self._who))
 
     def _unusable(self, errors: tuple[str, ...]) -> o.Unusable:
-        # Before it is cut: half of a secret looks like nothing.
+        # Cleaned before it is cut: half of a secret wouldn't be recognised.
         said = self._transcript.cleaned(self._heard.last_words)[-_LAST_WORDS:]
         return o.Unusable(**self._who, **self._heard.ended(), errors=errors, answer=said)
 

@@ -53,13 +53,13 @@ class ActiveTime:
         await self._moved.wait()
 
     def allow(self, more_s: float) -> None:
-        """So much is left from now on."""
+        """Sets the active time that is left from now on."""
         self._left_s = more_s
         if self._began is not None:
             self._began = asyncio.get_running_loop().time()
 
     def stand_still(self, why: str) -> None:
-        """Until all who have said so let it go on. `why` is their name."""
+        """Stops the time until everybody who stopped it has let it go on. `why` names who stops it."""
         self._still.add(why)
         self._left_s, self._began = self.left_s, None
         self._moved.clear()
@@ -91,14 +91,15 @@ class Watch:
         self._heard = True
 
     async def next(self, look: Callable[[], Activity | None]) -> Due:
-        """What is due next. Of a silence it is told once; then the next one begins."""
+        """Waits for what is due next. A silence is told once; after that the next silence begins to be
+        counted."""
         loop = asyncio.get_running_loop()
         while True:
             if not self._time.goes:
                 await self._time.wait_until_it_goes()
                 self._silence = Silence()
             began = loop.time()
-            # What is left can be too little for a float to count: a wait has to be one.
+            # The time left can be too small to move the loop's clock, and then this would never end.
             await asyncio.sleep(max(_SHORTEST_S, min(self._look_s, self._time.left_s)))
             if not self._time.goes:
                 continue
@@ -111,7 +112,7 @@ class Watch:
 
     def _listen(self, look: Callable[[], Activity | None], passed_s: float) -> None:
         heard, self._heard = self._heard or not self.at_work, False
-        # Looking at processes takes a while: not for one that talks.
+        # Looking at processes is slow, and a session that talks shows by that that it is alive.
         seen = None if heard else look()
         most_s = 2 * self._look_s
         self._silence = listen(self._silence, seen, heard=heard, passed_s=passed_s, most_s=most_s)

@@ -82,7 +82,8 @@ def _filled(path: Path) -> bool:
 
 
 async def carry_out(home: Home, agents: AgentTable, removal: Removal, *, branches: bool = False) -> None:
-    """With `branches` what a whole run has left in its repository goes too, also when the run is gone.
+    """Removes what `removal` names. With `branches` what a whole run has left in its repository goes too,
+    also when the run itself is gone.
 
     Raises BigtaskError, such as RunBusy, and OSError; then nobody's work is lost.
     """
@@ -132,7 +133,7 @@ def _next_day(home: Home) -> bool:
     try:
         stamp.touch()
     except OSError:
-        return False  # a full disk, say: others tell of it
+        return False  # such as a full disk, which is told elsewhere
     return True
 
 
@@ -152,7 +153,7 @@ def _old(path: Path) -> bool:
 
 
 async def remove_remains(home: Home) -> None:
-    """Also what is kept for runs that are gone."""
+    """Removes half-made and half-removed run folders, and what is kept for runs that are gone."""
     known = {folder.id for folder in home.folders()}
     ports = PortBlocks(home.ports)
     ports.give_back(name for name in ports.names() if name.partition(".")[0] not in known)

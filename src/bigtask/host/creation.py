@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from bigtask.agents.protocol import Agent
 from bigtask.agents.table import AgentTable
 from bigtask.approvals import Approvals
 from bigtask.configuration.files import read
@@ -20,11 +18,12 @@ from bigtask.configuration.resolution import Setting, resolve
 from bigtask.core.events import Created, Event
 from bigtask.core.states import Phase
 from bigtask.core.values import PhaseSettings, Settings, Source, Value
-from bigtask.errors import AgentUnavailable, InvalidInput, NotFound
+from bigtask.errors import InvalidInput
+from bigtask.host.agent_choice import choose
 from bigtask.host.holder import steady_clock
 from bigtask.host.home import Home, RunFolder, new_run_id
 from bigtask.host.log import SqliteLog
-from bigtask.host.stand_ins import first_usable, replacements
+from bigtask.host.stand_ins import replacements
 from bigtask.secrecy import Secrecy, of_environment
 from bigtask.sink import log
 from bigtask.templates.checking import warnings_for
@@ -131,14 +130,18 @@ async def create(
         Secrecy(of_environment(os.environ)),
     )
     now = steady_clock()()
-    run_id = run_id or new_run_id(now)
+    events = [Event(seq, now, each) for seq, each in enumerate((happened, *replaced), 1)]
+    return await _written(home, run_id or new_run_id(now), events)
+
+
+async def _written(home: Home, run_id: str, events: Sequence[Event]) -> RunFolder:
+    """The folder of the new run, with these events in its log."""
     # Under another name until its first event is on the disk: what is listed is whole.
     unfinished = home.make_folder(f"{run_id}.new")
     try:
         log = SqliteLog(unfinished.log)
         try:
-            happenings = enumerate((happened, *replaced), 1)
-            await log.append(0, [Event(seq, now, each) for seq, each in happenings])
+            await log.append(0, events)
         finally:
             await log.close()
         finished = RunFolder(home.runs / run_id)
@@ -217,138 +220,97 @@ def _require_unicode(text: str, what: str) -> None:
 def settings_of(
     template: Template, options: Options, agents: AgentTable, layers: Sequence[Layer] = ()
 ) -> Settings:
-    """The person's options over what the layers say; warnings of the layers are logged."""
+    """The person's options over what the layers say; warnings of the layers are logged.
+
+    Raises InvalidInput, NotFound or AgentUnavailable.
+    """
     given = (of_options(msgspec.structs.asdict(options)), *layers)
     require_fit(given)
     found = resolve(given)
     for warning in (*(warning for layer in given for warning in layer.warnings), *found.warnings):
         log("OrchestratorManager").warning("%s", warning)
-    able = partial(_able, agents=agents, template_id=template.id, fallback=_known(found["fallback"], agents))
-    named = {**of_phases(template, "agent"), **(options.agent_for or {})}
-    models = {**of_phases(template, "model"), **(options.model_for or {})}
-    for phase in (*named, *models):
+    agent_for = {**of_phases(template, "agent"), **(options.agent_for or {})}
+    model_for = {**of_phases(template, "model"), **(options.model_for or {})}
+    for phase in (*agent_for, *model_for):
         _require_phase(phase)
-    wanted = _agent(found["agent"], agents)
-    agent = able(wanted, by=_named_by(found["agent"]))
-    others = [able(agents.find(name), of=f", for {phase},") for phase, name in named.items()]
-    stand_ins = [agents[name] for name in found["fallback"].value]
-    for each in (agent, *others):
-        refused = each.refuses(template_id=template.id)
-        if refused is not None:
-            raise AgentUnavailable(refused)
-    permission = found["permissionMode"]
-    if permission.value == "all" and permission.origin.rank is not Rank.OPTIONS:
-        raise InvalidInput(
-            f"permissionMode all, from {permission.origin}, lets agents do anything without a question: "
-            "say so for this run too, with --permission-mode all, or choose another one"
-        )
-    if options.base is not None and options.include_changes:
-        raise InvalidInput("a chosen base has no uncommitted changes: leave one of the two out")
-    _require_poll_interval(options.poll_interval_ms)
-    phases, available = template.phases, agent.availability()
-    settings = Settings(
-        agent=wanted.name,
-        costs_money=any(each.traits.costs_money for each in (agent, *others, *stand_ins)),
-        account=available.account or "",
-        subscription=available.subscription,
-        phases={
-            Phase.ANALYSIS: PhaseSettings(
-                enabled=phases.analysis.enabled, timeout_ms=phases.analysis.timeout_ms
-            ),
-            Phase.TASK_PLANNING: PhaseSettings(
-                enabled=phases.task_planning.enabled, timeout_ms=phases.task_planning.timeout_ms
-            ),
-            Phase.WORKER_EXECUTION: PhaseSettings(enabled=phases.worker_execution.enabled),
-            Phase.AGGREGATION: PhaseSettings(
-                enabled=phases.aggregation.enabled, timeout_ms=phases.aggregation.timeout_ms
-            ),
-            Phase.VERIFICATION: PhaseSettings(
-                enabled=phases.verification.enabled, timeout_ms=phases.verification.timeout_ms
-            ),
-        },
-        min_tasks=phases.task_planning.validation.min_tasks,
-        max_tasks=phases.task_planning.validation.max_tasks,
-        require_scope=phases.task_planning.validation.require_scope,
-        require_dependencies=phases.task_planning.validation.require_dependencies,
-        accept_partial=phases.worker_execution.accept_partial,
-        commands=phases.verification.commands,
-        auto_fix=phases.verification.auto_fix,
-        max_fixes=phases.verification.max_fixes,
-        combine=phases.aggregation.combine,
-        on_conflict=phases.aggregation.on_conflict,
-        hooks=_hooks(template),
-        include=template.config.include,
-        setup=template.config.setup,
-        poll_interval_ms=template.config.poll_interval_ms,
-    )
+    choice = choose(agents, found, agent_for, template.id)
+    _require_fit_for_one_run(options, found["permissionMode"])
+    available = choice.instead.availability()
     options = msgspec.structs.replace(options, yes=options.yes or options.ci)
     chosen = {name: value for name, value in msgspec.structs.asdict(options).items() if value is not None}
-    settings = msgspec.structs.replace(settings, **{**chosen, **found.fields(), "agent": wanted.name})
-    settings = msgspec.structs.replace(settings, agent_for=named, model_for=models)
-    if settings.costs_money and settings.yes and settings.max_budget_usd is None:
+    settings = msgspec.structs.replace(
+        _of_template(template, choice.wanted.name),
+        **{
+            **chosen,
+            **found.fields(),
+            "agent": choice.wanted.name,  # also where none is named, and the first that can work was found
+            "agent_for": agent_for,
+            "model_for": model_for,
+            "costs_money": choice.dear is not None,
+            "account": available.account or "",
+            "subscription": available.subscription,
+        },
+    )
+    if choice.dear is not None and settings.yes and settings.max_budget_usd is None:
         said = "--ci" if settings.ci else "--yes"
-        dear = next(each.name for each in (agent, *others, *stand_ins) if each.traits.costs_money)
         raise InvalidInput(
-            f"{said} with {dear}, which costs money, needs a cap: --max-budget-usd AMOUNT, "
+            f"{said} with {choice.dear.name}, which costs money, needs a cap: --max-budget-usd AMOUNT, "
             "or maxBudgetUsd in your configuration"
         )
     return settings
 
 
+def _of_template(template: Template, agent: str) -> Settings:
+    """What the template alone decides; all else as by default. `agent` is the name of the run's own."""
+    phases, config = template.phases, template.config
+    planning, execution = phases.task_planning, phases.worker_execution
+    aggregation, verification = phases.aggregation, phases.verification
+    return Settings(
+        agent=agent,
+        phases={
+            Phase.ANALYSIS: PhaseSettings(
+                enabled=phases.analysis.enabled, timeout_ms=phases.analysis.timeout_ms
+            ),
+            Phase.TASK_PLANNING: PhaseSettings(enabled=planning.enabled, timeout_ms=planning.timeout_ms),
+            Phase.WORKER_EXECUTION: PhaseSettings(enabled=execution.enabled),
+            Phase.AGGREGATION: PhaseSettings(enabled=aggregation.enabled, timeout_ms=aggregation.timeout_ms),
+            Phase.VERIFICATION: PhaseSettings(
+                enabled=verification.enabled, timeout_ms=verification.timeout_ms
+            ),
+        },
+        min_tasks=planning.validation.min_tasks,
+        max_tasks=planning.validation.max_tasks,
+        require_scope=planning.validation.require_scope,
+        require_dependencies=planning.validation.require_dependencies,
+        accept_partial=execution.accept_partial,
+        commands=verification.commands,
+        auto_fix=verification.auto_fix,
+        max_fixes=verification.max_fixes,
+        combine=aggregation.combine,
+        on_conflict=aggregation.on_conflict,
+        hooks=_hooks(template),
+        include=config.include,
+        setup=config.setup,
+        poll_interval_ms=config.poll_interval_ms,
+    )
+
+
+def _require_fit_for_one_run(options: Options, permission_mode: Setting) -> None:
+    """Raises InvalidInput for what has to be said anew for each run, and for options that exclude each
+    other."""
+    if permission_mode.value == "all" and permission_mode.origin.rank is not Rank.OPTIONS:
+        raise InvalidInput(
+            f"permissionMode all, from {permission_mode.origin}, lets agents do anything without a question: "
+            "say so for this run too, with --permission-mode all, or choose another one"
+        )
+    if options.base is not None and options.include_changes:
+        raise InvalidInput("a chosen base has no uncommitted changes: leave one of the two out")
+    _require_poll_interval(options.poll_interval_ms)
+
+
 def _require_poll_interval(given: int | None) -> None:
     if given is not None and not 100 <= given <= 30_000:
         raise InvalidInput(f"pollInterval must be a whole number from 100 to 30000, not {given}")
-
-
-def _agent(chosen: Setting, agents: AgentTable) -> Agent:
-    """The one that is named, whether it can work here or not, else the first that can.
-
-    Raises NotFound, InvalidInput or AgentUnavailable, which say who named the agent when it wasn't the person
-    just now."""
-    if chosen.value is None:
-        agent = agents.first_usable()
-        if agent is None:
-            raise AgentUnavailable("no agent can work here: `bigtask agents` says what each of them lacks")
-        return agent
-    try:
-        return agents.find(chosen.value)
-    except NotFound as error:
-        raise NotFound(f"{error}{_named_by(chosen)}") from None
-
-
-def _named_by(chosen: Setting) -> str:
-    return "" if chosen.origin.rank in (Rank.OPTIONS, Rank.DEFAULT) else f" (it is named by {chosen.origin})"
-
-
-def _able(
-    agent: Agent,
-    *,
-    agents: AgentTable,
-    template_id: str,
-    fallback: Sequence[str],
-    by: str = "",
-    of: str = "",
-) -> Agent:
-    """The agent itself, or who stands in for it. Raises AgentUnavailable."""
-    available = agent.availability()
-    if available.usable:
-        return agent
-    instead = first_usable(agents, fallback, template_id)
-    if instead is None:
-        nor = f"; nor can {' or '.join(fallback)} (fallback)" if fallback else ""
-        raise AgentUnavailable(f"the agent {agent.name}{of} can't work here: {available.detail}{by}{nor}")
-    return instead
-
-
-def _known(fallback: Setting, agents: AgentTable) -> tuple[str, ...]:
-    """Raises NotFound or InvalidInput for a name that stands for no agent: it would be missed only when it is
-    needed."""
-    for name in fallback.value:
-        try:
-            agents.find(name)
-        except NotFound as error:
-            raise NotFound(f"fallback: {error}{_named_by(fallback)}") from None
-    return tuple(fallback.value)
 
 
 def of_phases(template: Template, field: str) -> dict[str, str]:

@@ -61,7 +61,7 @@ class Custody:
         self._open, self._ending = True, False
 
     def local(self, run_id: str) -> LocalLink | None:
-        """Where this process carries the run out at this moment."""
+        """The link to the run's holder where that is in this process; None where it isn't at this moment."""
         held = self._held.get(run_id)
         if held is None or not held.link.done() or held.link.cancelled() or held.link.exception():
             return None
@@ -82,7 +82,7 @@ class Custody:
         return link is not None and link.holder.run.is_live(task_id, number)
 
     async def changed(self, timeout_s: float) -> None:
-        """Until this process has taken up or let go of some run, or the time is over."""
+        """Waits until this process has taken up or let go of some run, or the time is over."""
         news = self._news
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -103,7 +103,7 @@ class Custody:
             ) from None
 
     def is_held(self, folder: RunFolder) -> bool:
-        """By this process or another one."""
+        """Whether this process or another one holds the run."""
         if self.local(folder.id) is not None:
             return True
         with reading(folder.lock) as free:
@@ -173,7 +173,7 @@ class Custody:
         asyncio.get_running_loop().call_later(_ADOPTED_S, held.look)
 
     async def let_go(self, run_id: str) -> None:
-        """So that somebody else may hold the run."""
+        """Waits until this process doesn't hold the run any more, so that another one can."""
         held = self._held.get(run_id)
         if held is not None and held.task is not None:
             held.enough.set()
@@ -225,7 +225,8 @@ class Custody:
                 await asyncio.wait({enough})
 
     async def _until_it_rests(self, link: LocalLink, held: _Held, enough: asyncio.Task[bool]) -> None:
-        """Or it is enough. After a command that changed nothing no event comes: then `quiet` says so."""
+        """Waits until the run rests, or is to be let go of. After a command that changed nothing no event
+        comes: then `quiet` says that the run may rest."""
         following = asyncio.create_task(self._followed(link, held))
         quiet = asyncio.create_task(held.quiet.wait())
         try:
@@ -241,7 +242,7 @@ class Custody:
             held.wanted = False
             if _rests(link.holder.run):
                 return
-        held.enough.set()  # its holder has ended: what ended it is raised by leaving
+        held.enough.set()  # its holder has ended; leaving `attach` raises what ended it
 
     def _ended(self, folder: RunFolder, held: _Held, task: asyncio.Task[None]) -> None:
         """One run's trouble is no other run's: it is told to whoever waits, and logged."""
@@ -254,7 +255,7 @@ class Custody:
             log("OrchestratorManager").error("run %s: %s", folder.id, problem, exc_info=bug)
         if not held.link.done():
             held.link.set_exception(problem or HolderGone("the run was let go of"))
-            held.link.exception()  # whoever waited has it; nobody has to
+            held.link.exception()  # marked as seen: asyncio would log it where nobody waits
         self.tell()
 
     def _look(self, folder: RunFolder, link: LocalLink) -> None:
@@ -264,7 +265,7 @@ class Custody:
             held.look()
 
     def tell(self) -> None:
-        """Those who wait for a change look again."""
+        """Wakes everybody who waits in `changed`."""
         self._news.set()
         self._news = asyncio.Event()
 
@@ -324,12 +325,12 @@ class _Held:
 
 
 def _rests(run: Run) -> bool:
-    """Nothing is under way, and nothing will be before somebody says so."""
+    """Whether nothing is under way, and nothing will be before somebody asks for it."""
     if run.outcome is not None:
         return not due(run) and not run.live and not run.integrating
     return (run.paused or not run.started) and not run.live and not run.integrating
 
 
 def goes_on(run: Run) -> bool:
-    """It has begun and is neither paused nor over: somebody should carry it out."""
+    """Whether the run has begun and is neither paused nor over: somebody should carry it out."""
     return run.started and run.outcome is None and not run.paused

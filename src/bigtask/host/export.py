@@ -130,8 +130,8 @@ def _fill(
 
 
 def redacted(event: Event, redaction: Redaction) -> tuple[bytes, Event]:
-    """As a line of events.jsonl, and as the event that this line is. Raises StoreError for one that can't be
-    redacted and stay an event."""
+    """The event as a line of events.jsonl, and the event that is read back from this line. Raises StoreError
+    for one that can't be redacted and stay an event."""
     data = redaction.value(msgspec.to_builtins(event.data, str_keys=True))
     line = msgspec.json.encode({"seq": event.seq, "at": event.at, "type": event.type, "data": data})
     try:

@@ -48,7 +48,7 @@ class Following:
         return found
 
     async def page(self, folder: RunFolder, after: int, limit: int) -> list[Event]:
-        """What is recorded after `after`, at most so many. Raises NotFound or StoreError."""
+        """The events recorded after number `after`, at most `limit`. Raises NotFound or StoreError."""
         while True:
             link: RunLink | None = self._custody.local(folder.id)
             if link is None:
@@ -59,11 +59,11 @@ class Following:
             try:
                 return await _first(link.follow(after, stay=False), limit)
             except HolderGone:
-                # It has just ended, or is just beginning.
+                # The holder has just ended, or is just beginning.
                 await self._custody.changed(_SOON_S)
 
     async def _read(self, folder: RunFolder, after: int, limit: int) -> list[Event] | None:
-        """Once for all who want the same at the same time: watchers of a run go through it side by side."""
+        """Watchers of a run go through it side by side: what several want at the same time is read once."""
         key = (folder.id, after, limit)
         task = self._reading.get(key)
         if task is None:
@@ -76,7 +76,7 @@ class Following:
     def _read_ended(self, key: tuple[str, int, int], task: asyncio.Task[list[Event] | None]) -> None:
         del self._reading[key]
         if not task.cancelled():
-            task.exception()  # whoever waits has it; nobody has to
+            task.exception()  # marked as seen: asyncio would log it where nobody waits
 
     async def follow(self, folder: RunFolder, after: int = 0) -> AsyncGenerator[Event, None]:
         """From `after` on, until the custody ends or the run is deleted."""
@@ -89,7 +89,7 @@ class Following:
                         yield event
                         after = event.seq
                 seen = None
-                # Its holder has ended; who follows it is known in a moment.
+                # The holder here has ended; the custody is about to forget it, or to take the run up anew.
                 if self._custody.local(folder.id) is link:
                     await self._custody.changed(_LOOK_EVERY_S)
                 continue

@@ -18,8 +18,8 @@ _PER_CORE = 4
 
 
 def governor_of(home: Home, environ: Mapping[str, str]) -> Governor:
-    """What is wrong with the settings was said when the run was made: here they count as far as they can be
-    used."""
+    """The governor that the environment and the person's file ask for. Errors in these settings were told
+    when the run was made: here every setting that can be used counts."""
     settings = resolve((of_environment(environ), user_layer(environ)))
     most, of_agent = settings["machineSlots"].value, settings["agentSlots"].value
     of_each = settings["slotsFor"].value

@@ -143,7 +143,7 @@ class Permit:
         await self._wait(self._enter, told)
 
     def left_ms(self, held: Held) -> int | None:
-        """Until time alone changes that."""
+        """Milliseconds until time alone lets the session go on; None where that depends on others."""
         return None if held.until is None else max(held.until - self._governor.now(), 0)
 
     def answered(self) -> None:

@@ -28,7 +28,8 @@ from bigtask.core.decide import decide, wakes_at
 from bigtask.core.events import Event, Happened, Progress
 from bigtask.core.evolve import evolve
 from bigtask.core.hooks import HookEnded, conclude, due
-from bigtask.core.observations import Observation, Opened, observe
+from bigtask.core.observations import Observation, Opened
+from bigtask.core.reactions import observe
 from bigtask.core.recovery import recover, to_integrate
 from bigtask.core.run import Run
 from bigtask.errors import BigtaskError, HolderGone, StoreError, StoreFull
@@ -140,7 +141,8 @@ class Holder:
         self._arrived.set()
 
     async def let_hooks_end(self) -> None:
-        """Of a run that is over; those that aren't done within a minute are the next holder's."""
+        """Waits for the hooks of a run that is over; those that aren't done within a minute are left to the
+        next holder."""
         if self._idle or self.run.outcome is None or not due(self.run):
             return
         with suppress(TimeoutError):
@@ -161,7 +163,8 @@ class Holder:
         self._arrived.set()
 
     async def carry_out(self) -> None:
-        """Until `close`. Raises SequenceTaken when somebody else has written to the log."""
+        """Carries the run out until `close`. Raises SequenceTaken when somebody else has written to the
+        log."""
         try:
             async with asyncio.TaskGroup() as group:
                 self.hands.group = group
@@ -171,7 +174,7 @@ class Holder:
                         await self._wait()
                         await self._turn()
                 finally:
-                    # Before the group ends: from then on it takes nothing in, whoever asks.
+                    # Before the group ends: from then on no task can be started in it.
                     self.hands.stop()
         except* StoreError as failed:
             raise failed.exceptions[0] from None
@@ -225,7 +228,7 @@ class Holder:
             if not said or not self._secrecy.may_hold(msgspec.json.encode(said)):
                 return items
         except UnicodeEncodeError:
-            pass  # half of a character: whoever said it is told, and nobody else
+            pass  # half of a character: found again item by item, so that only its sender is told
         return tuple(self._cleaned(item) for item in items)
 
     def _cleaned(self, item: _Item) -> _Item:

@@ -57,7 +57,7 @@ def strategy_of(run: Run, attempt: Attempt, *, trial: bool = False) -> Strategy:
 
 
 def places_of(begun: Begun) -> dict[str, str]:
-    """As in `events.WorkerConflict`."""
+    """Where the begun merge lies: `places` as in `events.WorkerConflict`."""
     return {"workspace": str(begun.workspace.path), "versions": str(begun.versions)}
 
 
@@ -91,10 +91,11 @@ class Integration:
             log("WorkerManager").warning("a merge that was called off can't be taken out: %s", error)
 
     async def _record_phase(self, workspaces: RunWorkspaces, number: int, tell: Tell) -> None:
-        """What is judged afterwards, and goes to the person, is what is committed."""
+        """Commits what aggregation wrote: only what is committed is judged afterwards and goes to the
+        person."""
         async with self._merging:
             if not self._wanted(AGGREGATION, number):
-                return  # tasks run again: it looks at all of it once more
+                return  # tasks run again meanwhile, and aggregation follows once more
             commit = await workspaces.commit(AGGREGATION, number, f"What {AGGREGATION} wrote\n")
         evidence = Evidence(
             files=tuple(change.path for change in commit.files),
@@ -139,7 +140,7 @@ class Integration:
             tell(o.Refused(**who, reason=merged.reason, taken_out=merged.commit))
             return
         if isinstance(merged, Merged) and (one_side or merged.settled or merged.joined):
-            # What came of it isn't what the branch says.
+            # The merge changed something, so the branch alone doesn't show what was brought in.
             brought = await workspaces.brought_in(merged)
             commit = replace(brought, in_submodules=commit.in_submodules)
         tell(o.Integrated(**who, evidence=_evidence(record, attempt, commit, merged, red_before)))
@@ -151,7 +152,7 @@ class Integration:
         task_id, number = record.task.id, attempt.number
         resolves = attempt.resolves is not None or attempt.settling == DONE
         if attempt.settling == DONE and not workspaces.present(task_id, number):
-            # It fell before it had one: nothing can be resolved yet.
+            # The attempt ended before it had a workspace: nobody can have resolved anything yet.
             strategy = strategy_of(self._run, attempt)
             begun = await workspaces.begin_merge(task_id, number, strategy, work=attempt.resolves)
             reason = f"nobody has touched it yet: it lies in {begun.workspace.path} now"
@@ -222,7 +223,8 @@ class Integration:
         return tuple(each.command for each in red if each.command not in was_green)
 
     def _wanted(self, task_id: str, number: int) -> bool:
-        """Not cancelled or skipped meanwhile: then its branch stays, and its merge is off."""
+        """Whether the work is still to be merged: a task that was cancelled or skipped meanwhile keeps its
+        branch, and isn't."""
         return self._run.integrating.get(task_id) == number
 
     def _why_out(self, trial: Trial, red: CheckResult, together: tuple[str, ...]) -> str:
@@ -246,7 +248,7 @@ def _evidence(
     assert report is not None
     claimed = report.output_files
     if attempt.resolves is not None:
-        # It answers for what it resolved, and the attempt before it for the rest.
+        # This attempt answers for what it resolved, the attempt before it for the rest.
         earlier = record.attempts[attempt.resolves - 1].report
         claimed = (*claimed, *(earlier.output_files if earlier is not None else ()))
     files = tuple(change.path for change in commit.files)

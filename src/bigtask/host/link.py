@@ -23,8 +23,8 @@ from bigtask.workspaces.run_workspaces import RunWorkspaces
 
 
 def named(command: AnyCommand) -> AnyCommand:
-    """With a name, if it has none: such a command may be asked again when its answer got lost, of whoever
-    holds the run by then."""
+    """The command with a name, a new one if it has none. A named command may be asked again when its answer
+    got lost, of whoever holds the run by then: it is carried out once."""
     return command if command.id else msgspec.structs.replace(command, id=secrets.token_hex(8))
 
 

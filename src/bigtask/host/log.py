@@ -133,7 +133,7 @@ class SqliteLog:
         if self._gathering:
             self._gathered.append(job)
         else:
-            # Whoever else appends before the loop comes round is taken together.
+            # All appends that come before the loop goes round are committed together.
             self._gathering = True
             loop.call_soon(self._gathered_all)
             self._gathered.append(job)
@@ -165,7 +165,7 @@ class SqliteLog:
         return await future
 
     def do_later(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        """Likewise, for what nobody waits for: where it fails, a line of the program's log says so."""
+        """As `do`, for work that nobody waits for: where it fails, a line of the program's log says so."""
         self._hand_over_gathered()
 
         def job() -> Callable[[], None]:
@@ -240,7 +240,7 @@ class SqliteLog:
                 try:
                     loop.call_soon_threadsafe(self._came_back, settle)
                 except RuntimeError:
-                    # A loop that is gone doesn't wait any more.
+                    # When the loop is closed, nobody waits for the result any more.
                     if not loop.is_closed():
                         raise
         finally:

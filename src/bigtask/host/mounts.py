@@ -51,7 +51,8 @@ def require_local(path: Path) -> None:
 
 
 def file_system_of(path: Path) -> str | None:
-    """By its name in the mount table, or None where there is no such table. `path` needn't be there yet."""
+    """The file system that holds `path`, by its name in the mount table; None where there is no such table.
+    `path` needn't be there yet."""
     try:
         mounts = _MOUNTS.read_bytes().decode(errors="surrogateescape")
     except OSError:

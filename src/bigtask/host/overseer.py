@@ -98,7 +98,7 @@ class Overseer:
         finally:
             self._watch.at_work = False
             self._turn_over.set()
-            # What it waited for in its turn it waits for no more.
+            # Limits and questions of a turn end with it: the time goes on.
             self._limit_over()
             for request_id in self._questions:
                 self._controls.time.go_on(request_id)

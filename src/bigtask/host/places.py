@@ -57,7 +57,7 @@ class Places:
         return isinstance(self._workspaces, RunWorkspaces)
 
     async def prepare(self) -> None:
-        """Once: the integration branch and its workspace."""
+        """Makes the integration branch and its workspace; every call but the first does nothing."""
         async with self._preparing:
             if not self._prepared:
                 settings = self._run.settings

@@ -118,7 +118,7 @@ def _digest(content: bytes) -> str:
 
 
 class FolderTree:
-    """What is in a folder now, also what git ignores; not what git keeps for itself."""
+    """The files in a folder as they are now: those that git ignores too, but not git's own folder."""
 
     def __init__(self, top: Path, links: Mapping[str, bool]) -> None:
         self._top = top

@@ -34,7 +34,7 @@ async def delete(folder: RunFolder, agents: AgentTable, *, branches: bool = Fals
 
 
 async def abandon(folder: RunFolder, agents: AgentTable, *, branches: bool) -> None:
-    """The same of a run that needn't have ended."""
+    """As `delete`, of a run that needn't have ended."""
     await _delete(folder, agents, branches=branches, over=False)
 
 

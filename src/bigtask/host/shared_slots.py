@@ -96,7 +96,7 @@ class SharedSlots:
                 self._keep(msgspec.structs.replace(shared, clock=now, wall=_wall_ms(), boot=boot_id()))
 
     def look(self, now: int) -> Shared:
-        """What is there now, without those who have ended."""
+        """A copy of the shared state, without the seats of processes that have ended."""
         if not self._state.exists():
             return Shared()
         with self.changing(now) as shared:

@@ -33,7 +33,7 @@ _WORTH_IT = 500
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """As it is stored: `state` is the run as compressed JSON, after the event `seq`."""
+    """A row of `snapshots`: `state` is the run after the event `seq`, as compressed JSON."""
 
     seq: int
     made_by: str

@@ -18,7 +18,8 @@ from bigtask.host.verification import Verified, step, verify_events, verify_file
 
 
 class RunSource(Protocol):
-    """What is raised: StoreError for what can't be read, and what `access.read` raises of a folder."""
+    """A run's record, wherever it is kept. Its methods raise StoreError for what can't be read, and of a
+    folder what `access.read` raises."""
 
     @property
     def id(self) -> str: ...

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Container, Mapping, Sequence
 
 from bigtask.agents.protocol import Agent
 from bigtask.core.events import AgentReplaced
+from bigtask.core.run import Run
 from bigtask.core.values import Settings
 from bigtask.errors import BigtaskError
 
@@ -23,6 +25,26 @@ def first_usable(agents: Mapping[str, Agent], names: Sequence[str], template_id:
     """The first of `names` that can work here now. Looks at the machine."""
     found = (stand_in(agents, name, template_id) for name in names)
     return next((agent for agent in found if agent is not None and agent.availability().usable), None)
+
+
+async def stand_ins_left(run: Run, agents: Mapping[str, Agent], agent: str) -> tuple[str, ...]:
+    """The first that can do the work of `agent` from here on, or none."""
+    left = [name for name in run.settings.fallback if name != agent and name not in run.replaced]
+    # An application that has to be asked may take its time.
+    found = await asyncio.to_thread(first_usable, agents, left, run.created.template_id)
+    return (found.name,) if found is not None else ()
+
+
+def others_usable(agents: Mapping[str, Agent], used: Container[str], template_id: str) -> tuple[str, ...]:
+    """All but the `used` ones that can do the template's work here now. Looks at the machine."""
+    found = []
+    for name in agents:
+        if name in used:
+            continue
+        agent = agents[name]
+        if agent.refuses(template_id=template_id) is None and agent.availability().usable:
+            found.append(name)
+    return tuple(found)
 
 
 def replacements(

@@ -109,7 +109,7 @@ class Transcript:
         speaking, self._speaking = self._speaking, None
         if speaking is None:
             return
-        # What came whole is looked at with all that is written out.
+        # A message that came whole is searched for secrets later, with all lines that are written out.
         said = speaking.stream.end(speaking.said) if speaking.begun else speaking.said
         if said:
             self._keep({"who": speaking.who, "text": said})

@@ -137,7 +137,8 @@ def files_of(seen: Listing) -> dict[str, str]:
 
 
 def compared(seen: Listing, approved: Mapping[str, str] | None) -> tuple[Brought, ...]:
-    """What is there, with what became of each file since it was approved; and what has gone since."""
+    """The files that are there, each with what became of it since it was approved, and the files that have
+    gone since. `approved` is digests by path, None where nothing was approved."""
     if approved is None:
         return seen.brought
     now = tuple(replace(file, change=_change(file, approved)) for file in seen.brought)

@@ -24,8 +24,9 @@ ILLEGAL = (AssertionError, LookupError, AttributeError, TypeError, ValueError, A
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
-    """What was found to be right. `schema` is None where the log's own file couldn't be looked at, `snapshot`
-    is the event that one was made after; `other_snapshot` says that there is one that doesn't count here."""
+    """A log that was found to be right. `schema` is None where the log's own file couldn't be looked at;
+    `snapshot` is the number of the event after which a snapshot was made, None without one; `other_snapshot`
+    says that there is a snapshot of another version, which doesn't count here."""
 
     run: Run
     attempts: int
@@ -60,7 +61,7 @@ def verify_file(connection: sqlite3.Connection, run_id: str) -> Verified:
 def verify_events(
     events: Iterable[Event], run_id: str, *, after_each: Callable[[Run], None] = lambda run: None
 ) -> Verified:
-    """Likewise, of events alone."""
+    """As for a log, for events without a file, such as those of an export."""
     run: Run | None = None
     for event in events:
         run = step(run, event, run_id)

@@ -22,9 +22,11 @@ class Vigil:
             await self._integrity.begin(task_id, number)
 
     async def held(self, task_id: str, number: int, tell: Callable[[o.Observation], None]) -> tuple[str, ...]:
-        """What holds the attempt's work back; what is only worth noting is told.
+        """The changes that hold the attempt's work back, as sentences; empty where nothing does. Changes that
+        are only worth noting are told.
 
-        An attempt is looked at once, unless something holds it back: then until `forget`.
+        An attempt is compared once. Where something holds it back, it is compared at every call until
+        `forget`.
         """
         if self._integrity is None:
             return ()
@@ -36,7 +38,7 @@ class Vigil:
         return changes.held
 
     def forget(self, task_id: str, number: int) -> None:
-        """It has been looked at, and whatever was found is recorded."""
+        """The attempt isn't compared again: it has been looked at, and what was found is recorded."""
         if self._integrity is not None:
             self._integrity.forget(task_id, number)
 

@@ -210,7 +210,8 @@ class Tools:
         }
 
     async def _taken(self) -> float:
-        """By the runs made here: of those that are over what they used, of the others what they may."""
+        """US dollars that the runs made here count for: one that is over for what it used, any other for its
+        cap, or what it used where that is more."""
         taken = 0.0
         for id, cap in self._made.items():
             run = await self._module.run(id)

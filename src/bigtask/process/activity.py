@@ -20,8 +20,10 @@ def of_group(path: str) -> tuple[float, frozenset[int]] | None:
 
 
 def of_tree(root: int) -> tuple[float, frozenset[int]] | None:
-    """Likewise of a process and its descendants, with the time of those that have ended and were waited for.
-    None where the system tells nothing of processes."""
+    """Of a process and its descendants: the processor time in seconds, that of descendants which have ended
+    and were waited for included, and the ids of those that live. None where the system tells nothing of
+    processes.
+    """
     found = {pid: seen for pid in proc.pids() if (seen := proc.seen(pid)) is not None}
     if not found:
         return None

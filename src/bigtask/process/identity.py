@@ -46,7 +46,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 @cache
 def _owner(pid: int) -> str:
-    # By process: what is forked off us is somebody else.
+    # Cached by process id: a process that is forked off us has an owner of its own.
     return secrets.token_hex(16)
 
 
@@ -80,5 +80,5 @@ def is_running(identity: Identity) -> bool:
     found = proc.seen(identity.pid)
     if found is None or found.state == "Z" or found.started != identity.started:
         return False
-    # A bigtask process gives its mark away and doesn't carry it itself.
+    # A bigtask process gives its mark to its children and doesn't carry it itself.
     return identity.is_owner or proc.tag(identity.pid) == identity.tag

@@ -143,7 +143,7 @@ class _Keeper:
         if self._program == 0:
             _become(self._order, self._group, keeper, failing)
         os.close(failing)
-        # Pipes that we keep open would never end for those who read them.
+        # Pipes that the keeper kept open would never end for the program's readers.
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nothing, descriptor)
@@ -153,7 +153,7 @@ class _Keeper:
             os.waitpid(self._program, 0)
             _say(self._control, f"failed {failed.decode()}")
             return False
-        # Nobody else can wait for it: the number is still its own.
+        # Only the keeper waits for the program, so its number can't be another process's yet.
         found = proc.seen(self._program)
         _say(self._control, f"started {self._program} {found.started if found else 0} {self._group or ''}")
         return True
@@ -203,7 +203,7 @@ class _Keeper:
     def _listen(self) -> bool:
         piece = _heard(self._control)
         if not piece:
-            # Whoever had the other end has been killed, or let go of us.
+            # The process that started this keeper was killed, or has let go of it.
             self._end(self._order.grace_ms)
             return False
         *lines, self._heard = (self._heard + piece).split(b"\n")
@@ -253,7 +253,7 @@ def _become(order: Order, group: str | None, keeper: int, failing: int) -> None:
                 os._exit(_EXEC_FAILED)
         if group:
             _enter(group)
-        # The interpreter ignores these; what is ignored stays so in the program.
+        # Python ignores these signals, and the program would inherit that.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         os.execvpe(order.argv[0], order.argv, order.env)  # noqa: S606  # an argument list, no shell
@@ -267,7 +267,7 @@ def _enter(group: str) -> None:
     try:
         cgroup.enter(group)
     except OSError:
-        # The keeper holds it all the same.
+        # The keeper still finds its descendants, without the group.
         return
 
 
@@ -275,7 +275,7 @@ def _signal(child: int, number: int) -> None:
     try:
         os.kill(child, number)
     except PermissionError:
-        # It runs as somebody else now. Its end is waited for.
+        # The process runs as another user now. It is waited for.
         return
 
 

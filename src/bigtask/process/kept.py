@@ -84,7 +84,7 @@ class KeptChild(Child):
             return await self._beginning
 
     def process_exited(self) -> None:
-        # What it said last lies in the socket.
+        # The last words of the keeper are still in the socket.
         while self._hear():
             pass
         self._keeper_exited.set()
@@ -135,7 +135,7 @@ class KeptChild(Child):
             with suppress(OSError):
                 self._control.send(f"end {int(grace_s * 1000)}\n".encode())
                 if not self._beginning.done():
-                    # It may have half of its order, and would wait for the rest.
+                    # The keeper may have read half of its order, and would wait for the rest.
                     self._control.shutdown(socket.SHUT_WR)
 
     def _hear(self) -> bool:
@@ -247,7 +247,7 @@ async def start_kept(
 
 
 def _require_passable(argv: Sequence[str], env: Mapping[str, str]) -> None:
-    """As starting it ourselves would: the keeper could only say that it failed."""
+    """Raises ValueError as starting the program ourselves would: the keeper could only say that it failed."""
     if not argv:
         raise ValueError("a program needs a name")
     if any(b"\0" in os.fsencode(word) for word in (*argv, *env, *env.values())):

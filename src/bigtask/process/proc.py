@@ -80,7 +80,7 @@ def pids() -> list[int]:
 
 
 def children(pid: int) -> list[int]:
-    """Those of one process, as of the moments at which each was looked at."""
+    """The ids of a process's children. They are looked at one after the other, not all at one moment."""
     found = (seen(number) for number in pids())
     return [child.pid for child in found if child is not None and child.parent == pid]
 

@@ -98,7 +98,8 @@ class _Held:
             _send(descriptor, number)
 
     def outlived(self, deadline: float) -> list[int]:
-        """Those that still live then; waits until the last has ended or the time is over."""
+        """Waits until the last process has ended or the deadline has passed, and gives the ids of those that
+        still live then."""
         living = {descriptor: pid for pid, descriptor in self._descriptors.items()}
         poll = select.poll()
         for descriptor in living:

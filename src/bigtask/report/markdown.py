@@ -152,7 +152,7 @@ def _of_task(task: TaskResult) -> Iterator[str]:
         yield f"- {words(task.reason)}"
     if task.summary and task.summary != task.reason:
         yield f"- it says: {words(task.summary)}"
-    # What is remarked about claims stands with the claims.
+    # Remarks about claims are printed with the claims.
     remarks = (remark for remark in task.remarks if not remark.startswith("claim "))
     yield from (f"- ⚠️ {words(remark)}" for remark in remarks)
     if task.files:

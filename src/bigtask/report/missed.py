@@ -11,7 +11,7 @@ from bigtask.core.states import ENDED, Outcome, TaskState
 
 
 def missed(run: Run) -> list[str]:
-    """As sentences; empty when nothing does."""
+    """What keeps the run from being complete, as sentences; empty where nothing does."""
     found: list[str] = []
     if run.outcome not in (None, Outcome.COMPLETE) and run.reason:
         found.append(f"the run is {run.outcome}: {run.reason}")

@@ -288,7 +288,7 @@ def _warnings(run: Run) -> list[str]:
         f"{record.task.id}: {remark}"
         for record in run.reserved.values()
         for remark in ledger.remarks(record)
-        # Those of verification stand with the verdict, with what was printed.
+        # Verification's red checks stand with the verdict, together with their output.
         if not remark.startswith("check failed: ")
     ]
     return [*ledger.template_warnings(run), *fallback.notices(run), *found, *troubles(run), *run.warnings]

@@ -96,7 +96,7 @@ class Conversation:
             async with asyncio.timeout(_GRACE_S):
                 await self._socket.close(code, reason)
         except (TimeoutError, RuntimeError, WebSocketDisconnect):
-            return  # it reads nothing, not even this
+            return  # the client reads nothing, not even the close
 
     async def _listen(self, group: asyncio.TaskGroup) -> None:
         while True:

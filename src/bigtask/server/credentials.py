@@ -39,7 +39,7 @@ class Credentials:
         return Caller(role=Role.OWNER, name=self._who)
 
     def caller(self, token: str) -> Caller | None:
-        """Whose token it is; None for one that isn't anybody's, or that has expired."""
+        """Whose token it is; None for a token that is nobody's or has expired."""
         given = token.encode()
         # Each is compared whole, so that the time it takes tells nothing.
         owner = hmac.compare_digest(given, self._owner.encode())
@@ -105,7 +105,7 @@ def _kept(file: Path) -> str:
         raise InvalidInput(
             f"{file} can be read by others, so its token may be known: remove it, and a new one is made"
         )
-    # A file that a crash has left empty isn't a token that nobody has.
+    # A crash can leave the file empty; an empty token must never be accepted.
     return content if len(content) >= _BYTES else _made(file)
 
 

@@ -74,13 +74,14 @@ def leading(folder: Path) -> Iterator[None]:
 
 
 def proclaim(folder: Path, url: str, *, local: str = "", certificate: str = "") -> None:
-    """By whoever leads, once it can be reached."""
+    """Writes down where the server can be reached; called by the process that leads, once it can be."""
     said = Leader(pid=os.getpid(), url=url, local=local, certificate=certificate)
     durable_file.replace(_file(folder), msgspec.json.encode(said))
 
 
 def leader(folder: Path) -> Leader | None:
-    """As far as it can be told: None where nobody leads, or hasn't said so yet."""
+    """Where the server of this home can be reached; None where none runs, or it hasn't written that down
+    yet."""
     try:
         found = msgspec.json.decode(_file(folder).read_bytes(), type=Leader)
         os.kill(found.pid, 0)

@@ -38,7 +38,7 @@ class Parts:
     traffic: Traffic
 
     def folder(self, run_id: str) -> RunFolder:
-        """By the whole id and nothing else. Raises NotFound."""
+        """The folder of the run with exactly this id; beginnings and `last` aren't taken. Raises NotFound."""
         if is_run_id(run_id):
             folder = RunFolder(self.module.home.runs / run_id)
             if folder.log.exists():

@@ -13,6 +13,7 @@ from bigtask.server.parts import TheCaller, TheParts
 from bigtask.server.role import DELEGATE
 from bigtask.server.schemas import OBJECTS, STRING, answers
 from bigtask.server.strict_route import StrictRoute
+from bigtask.words import short
 
 router = APIRouter(prefix="/api/orchestrator/{run_id}", route_class=StrictRoute, tags=["runs"])
 
@@ -47,5 +48,5 @@ async def get_report(
     folder = parts.folder(run_id)
     text = await parts.module.orchestrators.report(folder.id, format, by=caller.name)
     return success(
-        orchestratorId=run_id, format=format, name=f"bigtask-{folder.id[-6:]}.{_ENDS[format]}", text=text
+        orchestratorId=run_id, format=format, name=f"bigtask-{short(folder.id)}.{_ENDS[format]}", text=text
     )

@@ -257,7 +257,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self.beside is not None:
-            # It asks the module for things, which is closed next.
+            # `beside` uses the module, which is closed next.
             await _ended(self.beside)
         await self._module.close()
         await super().shutdown(sockets)

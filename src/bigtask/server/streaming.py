@@ -14,7 +14,8 @@ _BEAT_S = 15.0
 
 
 async def stream(parts: Parts, folder: RunFolder, after: int) -> AsyncIterator[bytes]:
-    """Until the client goes, the server ends or the run is deleted."""
+    """Server-sent events of the run after number `after`, until the client goes, the server ends or the run
+    is deleted."""
     events = parts.module.following.follow(folder, after)
     parts.traffic.streams += 1
     following: asyncio.Task[Event] | None = None

@@ -43,7 +43,8 @@ class SystemEvents:
         self._news = asyncio.Event()
 
     async def follow(self, after: int) -> AsyncGenerator[bytes, None]:
-        """As clients see them. Files that somebody else changes are seen within two seconds."""
+        """Server-sent events after number `after`. Files that somebody else changes are seen within two
+        seconds."""
         while True:
             news = self._news
             for number, text in list(self._events):

@@ -27,7 +27,7 @@ _WAYS = (
 
 @cache
 def known() -> Mapping[str, AcpDefinition]:
-    """By the names of the files."""
+    """The definitions that ship with bigtask, by the agents' names."""
     found = {}
     for file in sorted(files("bigtask.agents.acp").joinpath("known").iterdir(), key=lambda file: file.name):
         name = file.name.removesuffix(".toml")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,10 +16,10 @@ from acp.schema import (
 from bigtask.agents.acp.bill import Bill
 from bigtask.agents.acp.heard import Heard
 from bigtask.agents.acp.tool_calls import LOOKING, ToolCalls
-from bigtask.agents.protocol import Opening, PermissionAsked, Text, ToolKind
-from bigtask.core.permissions import decided
+from bigtask.agents.open_questions import OpenQuestions
+from bigtask.agents.protocol import Opening, Text, ToolKind
+from bigtask.core.permissions import ALLOW, DENY, decided
 
-ALLOW, DENY = "allow", "deny"
 _KINDS = {ALLOW: ("allow_once", "allow_always"), DENY: ("reject_once", "reject_always")}
 
 
@@ -34,8 +33,7 @@ class Client:
         self._calls = ToolCalls(opening.cwd)
         self._message = -1
         self._message_id: object = None
-        self._asked = 0
-        self._open: dict[str, asyncio.Future[str | None]] = {}
+        self._open = OpenQuestions(opening.name)
         self.listening = False
 
     def on_connect(self, conn: Any) -> None:
@@ -85,7 +83,7 @@ class Client:
         opening, kind = self._opening, self._calls.kind(call_id)
         ruled = decided(opening.rules, self._calls.name(call_id), self._calls.subject(call_id))
         if opening.read_only:
-            # It can ask nobody.
+            # A session that only looks has nobody to ask.
             return ALLOW if kind in LOOKING and (ruled is None or ruled[0] == ALLOW) else DENY
         # What a tool of no known kind would do can't be held against a rule.
         unknown = kind is ToolKind.OTHER and bool(opening.rules.ask or opening.rules.deny)
@@ -102,34 +100,16 @@ class Client:
         self, question: str, options: Sequence[str] = (ALLOW, DENY), *, tool: str = "", subject: str = ""
     ) -> str | None:
         """A person's answer; None where the turn is interrupted meanwhile."""
-        self._asked += 1
-        request_id = f"{self._opening.name}:{self._asked}"
-        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._open[request_id] = answer
-        try:
-            self._heard.put(
-                PermissionAsked(
-                    request_id=request_id,
-                    question=question,
-                    options=tuple(options),
-                    tool=tool,
-                    subject=subject,
-                )
-            )
+        with self._open.asking(question, options, tool=tool, subject=subject) as (asked, answer):
+            self._heard.put(asked)
             return await answer
-        finally:
-            del self._open[request_id]
 
     def answer(self, request_id: str, answer: str) -> None:
-        """One that nothing waits for is dropped: it can cross the end of its turn."""
-        waiting = self._open.get(request_id)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(answer)
+        self._open.answer(request_id, answer)
 
     def withdraw(self) -> None:
-        for waiting in self._open.values():
-            if not waiting.done():
-                waiting.set_result(None)
+        """Questions that are open get no answer any more."""
+        self._open.withdraw()
 
     def begin(self) -> None:
         self.listening = True

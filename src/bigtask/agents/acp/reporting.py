@@ -38,7 +38,7 @@ async def offered(call: Call) -> AsyncIterator[Path]:
                 writer.write(msgspec.json.encode({"text": text, "isError": wrong}) + b"\n")
                 await writer.drain()
             except (ValueError, RecursionError, ConnectionError):
-                return  # whoever sent that gets no answer: its program tells the agent so
+                return  # no answer is sent, and the program that asked tells the agent so
             finally:
                 writer.close()
 

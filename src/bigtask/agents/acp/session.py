@@ -177,7 +177,7 @@ class AcpSession:
         )
         if self._opening.resume is not None:
             if not loads:
-                # It can begin one: the next attempt does.
+                # The agent can still begin a new session: the next attempt does that.
                 raise Conflict(f"{self._title} can't continue a session: the work is begun anew")
             opened = await self._connection.load_session(
                 cwd=cwd, session_id=self._opening.resume, mcp_servers=servers
@@ -229,7 +229,7 @@ class AcpSession:
         if self._asking is None:
             return
         self._until = asyncio.get_running_loop().time() + _INTERRUPTION_S
-        with suppress(RuntimeError):  # nobody waits at the moment: the next one who does is bound by it
+        with suppress(RuntimeError):  # no wait is under way: the next one is bound by `_until`
             self._bound.reschedule(self._until)
         self._client.withdraw()
         with suppress(ConnectionError):

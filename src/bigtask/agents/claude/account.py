@@ -123,8 +123,8 @@ def by_subscription(environ: Mapping[str, str]) -> bool:
 
 
 def limits_shared_by(environ: Mapping[str, str], *, home: Path) -> str:
-    """The same for all whom one account's limits concern: they have its token, or its sign-in, and the same
-    way to it."""
+    """A key of the account that sessions with this environment use. Two environments have the same key when
+    the limits of one account concern both: the same token or sign-in, over the same provider."""
     cloud = _cloud(environ)
     if cloud is not None:
         told = [environ.get(name, "") for name in (cloud, *_CLOUDS[cloud][1])]

@@ -88,7 +88,8 @@ _SERVER: Mapping[str, Any] = {"type": "sdk", "name": SERVER, "alwaysLoad": True}
 
 
 def rules(answering: Answering) -> str:
-    """The same for all sessions of a kind, so that they share the beginning of their prompts."""
+    """What is added to the system prompt. Sessions that answer in the same way get the same text, so that the
+    beginning of their prompts is cached once."""
     return _RULES.format(tool=answering.tool) + ("" if answering.by_schema else _ASKING)
 
 

@@ -146,7 +146,7 @@ def ending(result: Result, *, sign_in: str) -> Limited | TurnEnded:
     if not result.is_error:
         return TurnEnded(reason="max_tokens" if result.stop_reason == "max_tokens" else "end")
     if result.subtype == "error_max_structured_output_retries":
-        # What it gave was reported, and whoever reads it says better what is wrong.
+        # The answer was reported all the same, and its reader says better what is wrong with it.
         return TurnEnded()
     limit = _LIMITS.get(result.api_error_status or 0)
     if limit is not None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bigtask.agents.open_questions import OpenQuestions
 from bigtask.agents.protocol import PermissionAsked
+from bigtask.core.permissions import ALLOW as ALLOW
+from bigtask.core.permissions import DENY as DENY
 
-ALLOW, DENY = "allow", "deny"
 _LONGEST = 2_000
 
 
@@ -19,42 +20,25 @@ class Questions:
     """`tell` takes each question to whoever reads the session's events."""
 
     def __init__(self, session_id: str, tell: Callable[[PermissionAsked], Awaitable[None]]) -> None:
-        self._session_id = session_id
         self._tell = tell
-        self._asked = 0
-        self._open: dict[str, asyncio.Future[str]] = {}
+        self._open = OpenQuestions(session_id)
 
     @property
     def waiting(self) -> bool:
-        return bool(self._open)
+        return self._open.waiting
 
     async def ask(
         self, question: str, options: Sequence[str] = (ALLOW, DENY), *, tool: str = "", subject: str = ""
     ) -> str:
         """The answer. Cancelled where Claude Code withdraws the question, as it does when interrupted."""
-        self._asked += 1
-        request_id = f"{self._session_id}:{self._asked}"
-        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._open[request_id] = answer
-        try:
-            await self._tell(
-                PermissionAsked(
-                    request_id=request_id,
-                    question=question,
-                    options=tuple(options),
-                    tool=tool,
-                    subject=subject,
-                )
-            )
-            return await answer
-        finally:
-            del self._open[request_id]
+        with self._open.asking(question, options, tool=tool, subject=subject) as (asked, answer):
+            await self._tell(asked)
+            said = await answer
+        assert said is not None, "only Claude Code withdraws a question, by cancelling"
+        return said
 
     def answer(self, request_id: str, answer: str) -> None:
-        """An answer can cross the end of its turn: one that nothing waits for is dropped."""
-        waiting = self._open.get(request_id)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(answer)
+        self._open.answer(request_id, answer)
 
 
 def permission_question(tool: str, given: Mapping[str, Any]) -> str:

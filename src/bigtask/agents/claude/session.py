@@ -220,7 +220,7 @@ class ClaudeSession:
 
     async def _end_turn(self) -> None:
         self._until = asyncio.get_running_loop().time() + _INTERRUPTION_S
-        with suppress(RuntimeError):  # nobody waits at the moment: the next one who does is bound by it
+        with suppress(RuntimeError):  # no wait is under way: the next one is bound by `_until`
             self._bound.reschedule(self._until)
         if self._talk is not None:
             await self._talk.interrupt(_INTERRUPTION_S)

@@ -43,7 +43,7 @@ class Talk:
         return self._transport.activity()
 
     async def say(self, text: str) -> None:
-        """That the process is gone is told by what is heard."""
+        """A process that is gone is no error here: whoever listens to the session is told of it."""
         with suppress(ClaudeSDKError):
             await self._client.query(text)
 

@@ -155,7 +155,7 @@ def _is_type(text: str) -> bool:
 
 @functools.cache
 def _griffe() -> Any:
-    # A tenth of a second that planning and checking don't need.
+    # Importing it takes a tenth of a second, and planning and checking don't need it.
     import griffe
 
     return griffe

@@ -36,7 +36,7 @@ def groups(sources: Sequence[Source], count: int) -> tuple[tuple[Source, ...], .
     while start < len(sources):
         share = left / (count - len(out))
         end, size = start + 1, weights[start]
-        # The last run takes all that is left: its share is exactly that.
+        # The last part takes all that is left, because its share is exactly that.
         while end < len(sources) and size + weights[end] / 2 <= share:
             size += weights[end]
             end += 1

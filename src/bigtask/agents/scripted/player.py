@@ -169,20 +169,7 @@ class Player:
                         filled(step.path, variables), filled(step.content, variables), step.how
                     )
                 case Ask():
-                    request_id = f"{self._name}-{self.turns_played}-{self._asked}"
-                    self._asked += 1
-                    self._answers[request_id] = asyncio.get_running_loop().create_future()
-                    yield PermissionAsked(
-                        request_id=request_id,
-                        question=filled(step.question, variables),
-                        options=step.options,
-                        tool=step.tool,
-                        subject=filled(step.subject, variables),
-                    )
-                    said = await self._unless_interrupted(_result(self._answers[request_id]))
-                    del self._answers[request_id]
-                    branch = step.allow if said == step.options[0] else step.deny
-                    async with aclosing(self._play(branch, prompt, occasion, variables)) as events:
+                    async with aclosing(self._asked_first(step, prompt, occasion, variables)) as events:
                         async for event in events:
                             yield event
                 case Usage():
@@ -214,6 +201,27 @@ class Player:
                 case End():
                     raise _TurnOver(TurnEnded(reason=step.reason, detail=filled(step.detail, variables)))
         self._stop_if_interrupted()
+
+    async def _asked_first(
+        self, step: Ask, prompt: Prompt, occasion: Occasion, variables: dict[str, Any]
+    ) -> AsyncGenerator[SessionEvent, None]:
+        """The question, and after its answer the steps for that."""
+        request_id = f"{self._name}-{self.turns_played}-{self._asked}"
+        self._asked += 1
+        self._answers[request_id] = asyncio.get_running_loop().create_future()
+        yield PermissionAsked(
+            request_id=request_id,
+            question=filled(step.question, variables),
+            options=step.options,
+            tool=step.tool,
+            subject=filled(step.subject, variables),
+        )
+        said = await self._unless_interrupted(_result(self._answers[request_id]))
+        del self._answers[request_id]
+        branch = step.allow if said == step.options[0] else step.deny
+        async with aclosing(self._play(branch, prompt, occasion, variables)) as events:
+            async for event in events:
+                yield event
 
     def _stop_if_interrupted(self) -> None:
         if self._interrupted.is_set():

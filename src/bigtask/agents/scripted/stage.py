@@ -22,7 +22,7 @@ class Stage(Protocol):
         """Works that long, and says nothing."""
 
     async def hang_deaf(self) -> None:
-        """Until SIGKILL, or a cancellation where there is no process to kill."""
+        """Returns never: only SIGKILL ends it, or a cancellation where there is no process to kill."""
 
 
 class InProcess:

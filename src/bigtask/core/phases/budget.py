@@ -100,7 +100,7 @@ def _asked(run: Run, said: str, options: tuple[str, ...], needs: Amount | None =
 
 
 def _raised(run: Run, needs: Amount) -> Cap:
-    """By what was set at first, and so far that what is wanted now fits."""
+    """The next cap: raised by the one that was set at first, and further where that is needed now."""
     now, first = cap_of(run), run.settings
     taken = used(run) + outstanding(run) + needs
     cost = None
@@ -113,7 +113,8 @@ def _raised(run: Run, needs: Amount) -> Cap:
 
 
 def _end(run: Run) -> tuple[Happened, ...]:
-    """Those under way were let finish: what there is by now is the result."""
+    """Ends the run at its cap. The attempts under way have finished by now, and what is merged is the
+    result."""
     left = [record.task.id for record in run.tasks.values() if record.state in NOT_BEGUN]
     reason = f"ended at its cap: {_of_cap(run)} are used"
     skipped = tuple(WorkerSkipped(task_id=id, reason="the run ended at its cap") for id in left)

@@ -20,8 +20,9 @@ _SUBJECT = "limit:"
 def met(
     run: Run, task_id: str, attempt: int, *, kind: str, reset_ms: int | None, others: tuple[str, ...]
 ) -> tuple[e.Happened, ...]:
-    """That the attempt waits, and where that takes long and nobody was asked yet, the question. Where a
-    person has chosen another agent, it is begun anew with that."""
+    """An attempt met a limit: it waits, and where the wait is long a person is asked once whether another
+    agent is to do the work. Where a person has chosen one already, the attempt is begun anew with that agent.
+    """
     agent = _agent_of(run, task_id, attempt)
     if (other := chosen(run.answers, agent)) != agent:
         return (_anew(task_id, attempt, agent, other),)
@@ -56,7 +57,7 @@ def chosen(answers: Mapping[str, str], agent: str) -> str:
 
 
 def answered(run: Run, waiting: Waiting, answer: str) -> tuple[e.WorkerLost, ...]:
-    """With another agent the attempts that wait are begun anew."""
+    """An answer that chooses another agent ends all attempts that wait for this one: they are begun anew."""
     if not answer.startswith(USE):
         return ()
     agent = str(waiting.details["subject"]).removeprefix(_SUBJECT)

@@ -37,7 +37,8 @@ def ready(run: Run, tasks: tuple[Task, ...]) -> TasksReady:
 
 
 def confirm(run: Run, now: int) -> tuple[Happened, ...] | None:
-    """With an agent that costs money only a person's word counts, given now or beforehand."""
+    """The step between plan and work. With an agent that costs money only a person's word counts as
+    confirmation, given now or beforehand."""
     if run.confirmed:
         return None
     assert run.plan is not None

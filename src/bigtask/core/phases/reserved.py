@@ -10,7 +10,7 @@ from bigtask.core.values import RESERVED
 
 
 def session_name(run_id: str, task_id: str, number: int) -> str:
-    """The brief's names: `_r{n}` marks the n-th attempt after the first."""
+    """The public form of these names: `_r{n}` marks the n-th attempt after the first."""
     suffix = f"_r{number - 1}" if number > 1 else ""
     return f"local___orch_{run_id}_worker_{task_id}{suffix}"
 

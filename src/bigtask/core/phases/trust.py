@@ -71,12 +71,8 @@ def asks(run: Run) -> bool:
 
 
 def is_about_rules(waiting: Waiting) -> bool:
-    """Not a question about what an attempt has changed, which has the same kind."""
+    """False for a question about what an attempt has changed, which is of the same kind."""
     return str(waiting.details.get("subject", "")).startswith(_SUBJECT)
-
-
-def digest_asked(waiting: Waiting) -> str:
-    return str(waiting.details["subject"]).removeprefix(_SUBJECT)
 
 
 def sentences(brought: tuple[Brought, ...]) -> tuple[str, ...]:
