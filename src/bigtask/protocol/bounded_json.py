@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from typing import Any, NoReturn
 
@@ -21,6 +22,8 @@ NUMBER_LIMIT = 64
 _WHOLE_LIMIT = 2**63
 _SURELY_WHOLE = len(str(_WHOLE_LIMIT))
 """A number that is written with fewer characters fits."""
+_PERHAPS_TOO_LARGE = re.compile(rf"[0-9]{{{_SURELY_WHOLE}}}|[0-9][eE]")
+"""A text without any of these has no number that is over a bound."""
 _NESTED = (dict, list)
 
 
@@ -57,9 +60,11 @@ def read_json(text: str) -> Any:
 
 
 def _decoded(text: str) -> Any:
+    # To look at each number takes longer than to read it.
+    decoder = _CHECKING if _PERHAPS_TOO_LARGE.search(text) else _DECODER
     # What `decode` does before and after `raw_decode` takes as long as that does for a short block.
-    value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip(_BLANK)))
-    return _DECODER.decode(text) if text[end:].lstrip(_BLANK) else value
+    value, end = decoder.raw_decode(text, len(text) - len(text.lstrip(_BLANK)))
+    return decoder.decode(text) if text[end:].lstrip(_BLANK) else value
 
 
 def check_value(value: Any) -> None:
@@ -156,6 +161,7 @@ def clipped(value: Any) -> str:
 
 _CLIP = 60
 _BLANK = " \t\n\r"
-_DECODER = json.JSONDecoder(
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant)
+_CHECKING = json.JSONDecoder(
     object_pairs_hook=_unique, parse_constant=_constant, parse_int=_whole, parse_float=_fraction
 )
