@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +79,28 @@ async def test_what_cannot_be_used_says_why_and_what_to_do(project, tmp_path):
     }.items():
         with pytest.raises(InvalidInput, match=sentence):
             await examine(cwd)
+
+
+def follow(advice: str, home: Path) -> None:
+    subprocess.run(shlex.split(advice), check=True, env={"HOME": str(home), "PATH": os.environ["PATH"]})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+async def test_the_repository_of_another_user_is_used_when_the_person_trusts_it(
+    project, tmp_path, monkeypatch
+):
+    (project.root / "below").mkdir()
+    for path in (project.root, *project.root.rglob("*")):
+        os.chown(path, 54321, 54321, follow_symlinks=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(InvalidInput, match="belongs to another user") as refused:
+        await examine(project.root / "below")
+    advice = re.search("`(git config .*)`", str(refused.value))
+    assert advice is not None
+    subprocess.run(
+        shlex.split(advice[1]), check=True, env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    )
+    assert (await examine(project.root / "below")).root == project.root
 
 
 async def test_an_old_git_is_refused(project, tmp_path, monkeypatch):

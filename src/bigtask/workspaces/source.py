@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -31,6 +32,7 @@ DIRTY_LISTED = 200
 
 _BARE = "safe.bareRepository"
 """In what git says where a folder is a repository and we haven't said so."""
+_ANOTHERS = re.compile("detected dubious ownership in repository at '(.+)'")
 
 # What changes which files git sees as ignored or changed, and whose files it dares to read. It runs nothing.
 _PERSONS_SETTINGS = r"^(core\.(excludesfile|autocrlf|eol|ignorecase)|safe\.directory)$"
@@ -124,6 +126,12 @@ async def find(cwd: Path) -> Source:
             )
         if reason and reason[0].startswith("not a git repository (or any"):
             return Source(kind="folder", root=cwd, settings=settings)
+        if reason and (anothers := _ANOTHERS.match(reason[0])):
+            raise InvalidInput(
+                f"the repository at {anothers[1]} belongs to another user, and git leaves such ones alone: if "
+                "you trust what is in it, run "
+                f"`git config --global --add safe.directory {shlex.quote(anothers[1])}`"
+            )
         raise InvalidInput(
             f"git can't use the repository at {cwd}: {reason[0] if reason else 'it says nothing'}"
         )
