@@ -97,9 +97,7 @@ async def test_the_repository_of_another_user_is_used_when_the_person_trusts_it(
         await examine(project.root / "below")
     advice = re.search("`(git config .*)`", str(refused.value))
     assert advice is not None
-    subprocess.run(
-        shlex.split(advice[1]), check=True, env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-    )
+    follow(advice[1], tmp_path)
     assert (await examine(project.root / "below")).root == project.root
 
 

@@ -128,8 +128,8 @@ async def find(cwd: Path) -> Source:
             return Source(kind="folder", root=cwd, settings=settings)
         if reason and (anothers := _ANOTHERS.match(reason[0])):
             raise InvalidInput(
-                f"the repository at {anothers[1]} belongs to another user, and git leaves such ones alone: if "
-                "you trust what is in it, run "
+                f"the repository at {anothers[1]} belongs to another user, and git leaves such alone: if you "
+                "trust what is in it, run "
                 f"`git config --global --add safe.directory {shlex.quote(anothers[1])}`"
             )
         raise InvalidInput(
