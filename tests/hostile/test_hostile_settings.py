@@ -14,6 +14,7 @@ from bigtask.workspaces import consent, git
 from bigtask.workspaces.run_workspaces import RunWorkspaces
 from bigtask.workspaces.settings import NEUTRAL, SettingsNotApproved
 from bigtask.workspaces.source import examine
+from promises.totals import record
 
 from .scene import Canaries, Meddling, Scene, carried_out, plain, whole_life
 from .sinks import HARMLESS, HOOKS_PATH, REFUSED, Sink
@@ -65,7 +66,9 @@ async def test_a_whole_run_runs_nothing(scene: Scene, canaries: Canaries, sinks:
     agents = Meddling(SCRIPT, {})
     run = await whole_life(scene, agents)
     assert run.outcome is Outcome.COMPLETE, (run.reason, run.waiting)
-    assert canaries.ran() == set()
+    ran = canaries.ran()
+    record(15, name="ways to make git run a program", unit="ways", count=len(sinks), violations=len(ran))
+    assert ran == set()
 
 
 @pytest.mark.parametrize("sink", REFUSED, ids=by_name)
@@ -76,7 +79,9 @@ async def test_what_would_change_contents_is_refused_by_name_until_a_person_allo
     agents = Meddling(CLASH if sink.name == "merge" else SCRIPT, {})
     with pytest.raises(SettingsNotApproved, match=f"(?i){sink.name}.*bigtask approve") as refused:
         await scene.create(agents)
-    assert canaries.ran() == set()
+    ran = canaries.ran()
+    record(15, name="ways to make git run a program", unit="ways", count=1, violations=len(ran))
+    assert ran == set()
     assert list(scene.desk.home.folders()) == []
     scene.approvals.approve(Kind.GIT, refused.value.path, refused.value.digest)
     folder = await scene.create(agents)

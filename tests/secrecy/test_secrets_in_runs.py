@@ -29,6 +29,7 @@ from bigtask.sink import log_to_stderr
 from bigtask.templates.consent import TemplateNotApproved
 from bigtask.templates.manager import TemplateManager
 from projects import ENV, Project, repository
+from promises.totals import record
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -212,8 +213,10 @@ async def lived(place: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]
 
 async def test_planted_secrets_are_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept, shown = await lived(tmp_path, monkeypatch)
-    assert [secret for secret in ALL if secret in kept] == []
-    assert [secret for secret in ALL if secret in shown] == []
+    found = [secret for secret in ALL if secret in kept or secret in shown]
+    record(15, name="planted secrets, looked for in all that a run leaves and shows", unit="secrets",
+           count=len(ALL), violations=len(found))  # fmt: skip
+    assert found == []
     assert kept.count("[redacted: GitHub token]") > len(PLANTED)
     assert "[redacted: value of MY_SERVICE_TOKEN]" in kept
 

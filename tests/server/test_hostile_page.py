@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+from promises.totals import record
+
 from .browser import browser
 from .conftest import Workshop, furnish
 from .served import served
@@ -224,6 +226,8 @@ def test_a_hostile_page_reads_nothing_and_does_nothing(tmp_path: Path) -> None:
         assert told["naive"]["read"] > len(routes)
         assert {"POST text/plain;charset=UTF-8", "DELETE application/json"} <= set(_Naive.effects)
         assert told["sent"] > 20 * len(routes)
+        record(14, name="attempts of a hostile page in Chromium", unit="attempts", count=told["sent"],
+               violations=len(told["read"]) + len(told["opened"]))  # fmt: skip
         assert (told["read"], told["opened"]) == ([], [])
         assert everything_in(desk.home.path) == before
         after = server.get(f"/api/orchestrator/{id}")["orchestrator"]
