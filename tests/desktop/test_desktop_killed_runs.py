@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from bigtask.agents.protocol import Opening, Prompt
+from bigtask.agents.protocol import Agent, Opening, Prompt
 from bigtask.agents.scripted.agent import ScriptedAgent
 from bigtask.agents.scripted.script import script_of
 from bigtask.core.states import Phase
@@ -56,6 +57,10 @@ SCRIPT = {
 class Reading(Behind):
     """Understands a prompt by its text and its session's name: the command is a program of its own."""
 
+    def __init__(self, agent: Agent) -> None:
+        super().__init__(agent)
+        self.asked: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
     def _begin(self, kept: Kept, text: str) -> None:
         task = re.sub(r"_r\d+$", "", kept.title.partition("_worker_")[2])
         nonce = re.findall(r'to be copied into "nonce": (\S+)', text)[-1]
@@ -64,6 +69,7 @@ class Reading(Behind):
         prompt = Prompt(text=text, phase=phase, variables=variables, nonce=nonce)
         self.understands[kept.title] = (Opening(name=kept.title, cwd=Path(kept.cwd), env={}), prompt)
         super()._begin(kept, text)
+        self.asked[task].set()
 
 
 class Desk:
@@ -123,6 +129,8 @@ async def test_sessions_are_found_again_and_nothing_is_begun_or_asked_twice(tmp_
         async with desk.begun(*run) as process:
             # The run, analysis, planning and two tasks: what isn't open yet has no session to find.
             await heard(process, started=5, waiting=2)
+            # A session is open a moment before it is asked.
+            await asyncio.wait_for(application.asked["right"].wait(), LIMIT_S)
             process.kill()
             assert await process.wait() == -signal.SIGKILL
         assert not application.calls.count("interrupt")
