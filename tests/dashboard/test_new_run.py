@@ -188,8 +188,8 @@ def test_a_repository_s_own_template_shows_with_its_project_and_can_t_be_used_un
     changed = {**house, "phases": {"verification": {"allowedCommands": [["make", "all\u202e"]]}}}
     (own / "house.json").write_text(json.dumps(house))
     (own / "bad.json").write_text('{"id": "bad", "name": "Bad", "extends": "nobody"}')
+    page = sitting.page("#/new")
     try:
-        page = sitting.page("#/new")
         page.get_by_label("Project folder").fill(str(shop.project.root))
         page.get_by_text("bigtask template approve house").wait_for()
         assert page.get_by_role("radio", name="House way").is_disabled()
@@ -209,6 +209,7 @@ def test_a_repository_s_own_template_shows_with_its_project_and_can_t_be_used_un
         approval.wait_for(state="detached")
         page.get_by_role("radio", name="House way").check()
     finally:
+        page.close()
         for file in own.iterdir():
             file.unlink()
         own.rmdir()

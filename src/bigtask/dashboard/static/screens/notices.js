@@ -42,10 +42,10 @@ export class Notices {
     this.app.draw();
   }
 
-  /** What turns them on and off. */
+  /** What turns them on and off, once it is known what waited before. */
   content() {
     if (!("Notification" in window)) return nothing;
-    return html`<label class="choice notices"><input type="checkbox" .checked=${this.#on} @change=${(event) => this.#turn(event.target.checked)}>
+    return html`<label class="choice notices"><input type="checkbox" .checked=${this.#on} ?disabled=${this.#known === null} @change=${(event) => this.#turn(event.target.checked)}>
       tell me on the desktop when something waits, while this page is open in the background</label>`;
   }
 }
