@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bigtask.configuration.keys import KEYS, PERMISSIONS, Key
+from bigtask.configuration.keys import KEYS, PERMISSIONS, Key, shown
 from bigtask.configuration.layers import Layer, Origin, Rank, Said
 from bigtask.configuration.resolution import Resolution, resolve
 from bigtask.core.values import Permissions
@@ -84,11 +84,27 @@ def test_the_tables_of_this_test_have_every_setting():
     ],
 )
 def test_what_stands_higher_wins(name, above, below):
-    for high, low in (values := {**FREE, **ORDERED, **ADDED}[name]), values[::-1]:
+    values = {**FREE, **ORDERED, **ADDED}[name]
+    both_ways = (values, values[::-1])
+    for high, low in both_ways[KEYS[name].kept and (above, below) == (Rank.TEMPLATE, Rank.USER) :]:
         layers = [layer(below, **{name: low})] if below is not Rank.DEFAULT else []
         found = resolve([*layers, layer(above, **{name: high})])
         assert (found[name].value, found[name].origin.rank) == (high, above)
         assert found.warnings == ()
+
+
+def test_a_template_doesnt_loosen_what_agents_may_do_by_a_person_s_own_file():
+    found = resolved("permissionMode", template="acceptEdits", user="ask")["permissionMode"]
+    assert (found.value, found.origin.rank) == ("ask", Rank.USER)
+    assert found.note == f"the template docs can't loosen it to {shown('acceptEdits')}"
+    found = resolved("permissionMode", template="readOnly", user="ask")["permissionMode"]
+    assert (found.value, found.origin.rank, found.note) == ("readOnly", Rank.TEMPLATE, "")
+    for above in ("environment", "options"):
+        mine = resolved("permissionMode", **{above: "acceptEdits"}, template="ask", user="ask")
+        assert mine["permissionMode"].value == "acceptEdits"
+    for name, (loose, tight) in ORDERED.items():
+        if name != "permissionMode":
+            assert resolved(name, template=loose, user=tight)[name].value == loose
 
 
 @pytest.mark.parametrize("name", KEYS)

@@ -268,5 +268,6 @@ def test_the_start_says_who_pays_what_counts_and_what_holds_processes(
     assert "the API account of ANTHROPIC_API_KEY, by use" in begin
     assert "project rules: .claude/settings.json (sets model: `m`), CLAUDE.md (instructions, 1 line)" in begin
     assert "not approved: you are asked before the first session" in begin
+    assert "agents may: read; for anything else you are asked\n" in begin
     assert "processes: " in begin
     assert "made-up-key" not in done.stderr

@@ -11,9 +11,10 @@ import msgspec
 from bigtask.approvals import Approvals
 from bigtask.cli import approving
 from bigtask.cli.frame import Frame
+from bigtask.cli.mode_words import may
 from bigtask.cli.reading import glance, load
 from bigtask.cli.request_options import Request
-from bigtask.cli.screen import note
+from bigtask.cli.screen import hung, note
 from bigtask.cli.template import consenting
 from bigtask.configuration.files import ConfigurationNotApproved
 from bigtask.core.events import Created
@@ -123,14 +124,15 @@ async def describe(frame: Frame, folder: RunFolder) -> None:
         (settings.agent, ""),
         *((name, f" for {phase}") for phase, name in settings.agent_for.items()),
     ):
-        note(f"  agent {name}{of}: {_agent(frame, name)}")
+        note(hung(f"  agent {name}{of}: {_agent(frame, name)}"))
         if name in run.replaced:
             instead = at_work_for(run, name)
-            note(f"    instead {instead} does the work: {_agent(frame, instead)}")
+            note(hung(f"    instead {instead} does the work: {_agent(frame, instead)}"))
     for line in await _rules_lines(frame, run):
-        note(f"  {line}")
+        note(hung(f"  {line}"))
     if settings.costs_money:
-        note(f"  processes: {capabilities().sentences()[0]}")
+        note(f"  agents may: {may(settings.permission_mode, asked=not settings.ci)}")
+        note(hung(f"  processes: {capabilities().sentences()[0]}"))
     note(f"  run {run.id}, up to {counted(settings.slots, 'worker')}")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -117,6 +119,15 @@ def word(text: str, *, style: str | None = None) -> Text:
 
     said = plain(text)
     return Text(said, style=STYLES.get(said.split(" ")[-1], "") if style is None else style)
+
+
+def hung(text: str) -> str:
+    """At a terminal broken between words, the lines after the first further in; else as it is."""
+    if not sys.stderr.isatty():
+        return text
+    indent = " " * (len(text) - len(text.lstrip()))
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(text, width, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
 
 
 def note(text: str) -> None:

@@ -68,6 +68,8 @@ class Key:
     default: Any
     tighter: Tighter | None = None
     by_repository: bool = True
+    kept: bool = False
+    """Whether a template can't loosen what the person's own file says."""
     of_runs: bool = True
     """Whether a run keeps it: the others govern this machine, and what is in force now counts."""
     read: Callable[[Mapping[str, object]], Any] | None = None
@@ -255,6 +257,7 @@ def _key(
     *,
     tighter: Tighter | None = None,
     by_repository: bool = True,
+    kept: bool = False,
     fields: dict[str, msgspec.structs.FieldInfo] = _CONFIG,
 ) -> Key:
     field = fields[name]
@@ -265,6 +268,7 @@ def _key(
         default=field.default,
         tighter=tighter,
         by_repository=by_repository,
+        kept=kept,
     )
 
 
@@ -296,7 +300,7 @@ KEYS: dict[str, Key] = {
         _key("autoSpawn", tighter=_off),
         # Neither value is the safer one: `none` works in the project itself, `worktree` may write.
         _key("isolation", by_repository=False),
-        _key("permissionMode", tighter=_stricter),
+        _key("permissionMode", tighter=_stricter, kept=True),
         _key("maxBudgetUsd", tighter=_lower),
         _key("maxTokens", tighter=_lower),
         _key("allowedCommands", tighter=_fewer, fields=_VERIFICATION),

@@ -3,6 +3,7 @@
 The highest layer that says something wins. A repository's file is the exception: whoever clones it hasn't
 written it, so where a setting bounds what a run may use or do, it can only draw the bound closer. It does so
 also below a template, but a person's own word, in the environment or in a run's options, stands above it.
+Where a person's own file says what agents may do without asking, a template can't loosen that either.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _PERSONS_WORD = frozenset({Rank.OPTIONS, Rank.ENVIRONMENT})
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """`note` says what a repository's file did to it, or wanted to in vain; empty where nothing is to say."""
+    """`note` says what a file did to it, or wanted to in vain; empty where nothing is to say."""
 
     value: Any
     origin: Origin
@@ -61,12 +62,13 @@ def _resolved(key: Key, ordered: list[Layer]) -> tuple[Setting, str]:
     repository = said.pop(Rank.REPOSITORY, None) if key.tighter is not None else None
     default = Said(value=key.default, origin=Origin(rank=Rank.DEFAULT))
     first = next(iter(said.values()), default)
+    first, note = _kept(key, first, said.get(Rank.USER))
     if repository is None or first.origin.rank in _PERSONS_WORD:
-        return Setting(value=first.value, origin=first.origin), ""
+        return Setting(value=first.value, origin=first.origin, note=note), ""
     assert key.tighter is not None
     in_force, wanted = first.value, repository.value
     both = key.tighter(in_force, wanted)
-    warning = note = ""
+    warning = ""
     in_vain = key.unspoken(in_force, wanted) if key.unspoken is not None else both != wanted
     if in_vain:
         note = f"{repository.origin} can't loosen it to {shown(wanted)}"
@@ -78,6 +80,15 @@ def _resolved(key: Key, ordered: list[Layer]) -> tuple[Setting, str]:
         return Setting(value=in_force, origin=first.origin, note=note), warning
     tightened = f"tightens {_or_none(in_force)}, from {first.origin}"
     return Setting(value=both, origin=repository.origin, note=tightened), warning
+
+
+def _kept(key: Key, first: Said, users: Said | None) -> tuple[Said, str]:
+    """What holds of a template's word and the person's own file, and what is to say of it."""
+    if not key.kept or key.tighter is None or users is None or first.origin.rank is not Rank.TEMPLATE:
+        return first, ""
+    if key.tighter(first.value, users.value) == first.value:
+        return first, ""
+    return users, f"{first.origin} can't loosen it to {shown(first.value)}"
 
 
 def _or_none(value: Any) -> str:

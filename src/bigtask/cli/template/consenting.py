@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bigtask.cli.mode_words import may
 from bigtask.cli.screen import note
 from bigtask.words import counted, one_line
 
@@ -24,7 +25,7 @@ def show(templates: TemplateManager, consent: Consent) -> None:
     if len(consent.chain) > 1:
         note(f"  extends {' -> '.join(consent.chain[1:])}")
     if consent.whole:
-        note(f"  agents may: {_MODES[template.config.permission_mode]}")
+        note(f"  agents may: {may(template.config.permission_mode)}")
         note(f"  read what agents are told: bigtask template show {template.id} --resolved")
     if consent.commands:
         note(f"  {counted(len(consent.commands), 'command')} that bigtask would run or allow:")
@@ -44,11 +45,3 @@ def whole(command: Sequence[str]) -> str:
     what can't be seen is spelled out."""
     typed = shlex.join(command)
     return typed if one_line(typed) == typed else json.dumps(list(command))
-
-
-_MODES = {
-    "ask": "read; for anything else you are asked",
-    "acceptEdits": "read and edit; for anything else you are asked",
-    "readOnly": "only read",
-    "all": "do everything, without a question",
-}
