@@ -92,7 +92,32 @@ def test_a_question_is_answered_by_number_or_by_the_beginning_of_an_answer(
     assert command_of(run, typed, who="ada") == c.Answer(waiting_id=id, answer=answer, by="ada")
 
 
-@pytest.mark.parametrize("typed", ["", "0", "4", "al", "yes", "w9 1"])
+@pytest.mark.parametrize(
+    ("typed", "id", "answer", "scope"),
+    [
+        ("1 run", "w1", "allow", "run"),
+        ("a Task", "w1", "allow", "task"),
+        ("w2 2 run", "w2", "deny", "run"),
+    ],
+)
+def test_an_answer_holds_for_longer_where_that_is_added(typed: str, id: str, answer: str, scope: str) -> None:
+    answered = c.Answer(waiting_id=id, answer=answer, scope=scope, by="ada")
+    assert command_of(asked("allow", "deny").run, typed, who="ada") == answered
+
+
+def test_what_can_t_hold_for_longer_is_no_answer() -> None:
+    world = started(task("a"))
+    world.open("a")
+    long = {"tool": "Bash", "subject": "x" * 3_000}
+    world.see(o.Asked(**world.who("a"), request_id="a", question="May I?", options=("allow", "deny"), **long))
+    question = question_of(world.run)
+    assert question is not None
+    assert question.keys == "[1] allow  [2] deny"
+    with pytest.raises(InvalidInput, match="a number from 1 to 2"):
+        command_of(world.run, "1 run", who="ada")
+
+
+@pytest.mark.parametrize("typed", ["", "0", "4", "al", "yes", "w9 1", "1 ever", "run"])
 def test_what_is_no_answer_is_told_with_what_is(typed: str) -> None:
     with pytest.raises(InvalidInput, match="a number from 1 to 3"):
         command_of(asked("allow", "allow always", "deny").run, typed, who="ada")
@@ -114,6 +139,12 @@ def test_the_question_is_that_which_waits_longest_and_says_how_many_come_after_i
     assert question is not None
     assert (question.id, question.who, question.text, question.more) == ("w1", "a", "May a?", 1)
     assert question.keys == "[1] allow  [2] deny"
+
+
+def test_a_permission_says_for_how_long_it_can_be_given() -> None:
+    question = question_of(asked("allow", "deny").run)
+    assert question is not None
+    assert question.keys == "[1] allow  [2] deny  or for longer: 1 task, 1 run (covers May a?)"
 
 
 def test_a_plan_that_was_edited_is_asked_about_as_it_is_by_now() -> None:

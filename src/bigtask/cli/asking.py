@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bigtask.core.commands import Answer, AnyCommand, Confirm, EditPlan, Resume, SkipTask
 from bigtask.core.edits import DropTask, SetTask
+from bigtask.core.permissions import ONCE, covered, scopes_of
 from bigtask.core.run import Run
 from bigtask.core.states import TaskState, WaitingKind
 from bigtask.core.values import Waiting
@@ -15,6 +16,7 @@ from bigtask.words import counted, one_line
 PLAN_KEYS = "[c]onfirm  [e]dit  [d]rop TASK  [p]riority TASK N  [s]kip TASK  [q] cancel the run"
 RESUME_KEYS = "[r]esume   Ctrl-C leaves it paused"
 _QUESTION = 600
+_COVERED = 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,12 @@ def _to_do(run: Run) -> int:
 
 
 def _numbered(waiting: Waiting) -> str:
-    return "  ".join(f"[{number}] {one_line(option)}" for number, option in enumerate(waiting.options, 1))
+    keys = "  ".join(f"[{number}] {one_line(option)}" for number, option in enumerate(waiting.options, 1))
+    wider = [scope for scope in scopes_of(waiting) if scope != ONCE]
+    if waiting.kind is not WaitingKind.PERMISSION or not wider:
+        return keys
+    longer = ", ".join(f"1 {scope}" for scope in wider)
+    return f"{keys}  or for longer: {longer} (covers {one_line(covered(waiting), _COVERED)})"
 
 
 def command_of(run: Run, typed: str, *, who: str) -> AnyCommand:
@@ -95,10 +102,14 @@ def to_edit(run: Run, typed: str) -> Waiting | None:
 
 
 def _answer(waiting: Waiting, said: str, who: str) -> AnyCommand:
+    scope = ONCE
     chosen = _chosen(waiting, said)
+    shorter, _, last = said.rpartition(" ")
+    if not chosen and last.lower() in scopes_of(waiting):
+        chosen, scope = _chosen(waiting, shorter), last.lower()
     if len(chosen) != 1:
         raise InvalidInput(f"type a number from 1 to {len(waiting.options)}, or the beginning of an answer")
-    return Answer(waiting_id=waiting.id, answer=chosen[0], by=who)
+    return Answer(waiting_id=waiting.id, answer=chosen[0], scope=scope, by=who)
 
 
 def _chosen(waiting: Waiting, said: str) -> list[str]:

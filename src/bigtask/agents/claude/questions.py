@@ -41,11 +41,11 @@ class Questions:
         self._open.answer(request_id, answer)
 
 
-def permission_question(tool: str, given: Mapping[str, Any]) -> str:
-    """What a tool wants to do, in one sentence."""
+def permission_question(tool: str, given: Mapping[str, Any], cwd: Path) -> str:
+    """What a tool wants to do, in one sentence, with its subject as in `permission_subject`."""
     for known, words, field in _QUESTIONS:
         if tool == known and isinstance(given.get(field), str):
-            return f"{words} {_cut(given[field])}?"
+            return f"{words} {_cut(permission_subject(tool, given, cwd))}?"
     return f"Use {tool} with {_cut(json.dumps(given, ensure_ascii=False))}?"
 
 

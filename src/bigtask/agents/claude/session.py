@@ -276,7 +276,8 @@ class ClaudeSession:
         ruled = decided(self._opening.rules, tool, subject)
         if self._opening.permission_mode == "all" and (ruled is None or ruled[0] == ALLOW):
             return PermissionResultAllow()
-        said = await self._questions.ask(permission_question(tool, given), tool=tool, subject=subject)
+        question = permission_question(tool, given, self._opening.cwd)
+        said = await self._questions.ask(question, tool=tool, subject=subject)
         if said == ALLOW:
             return PermissionResultAllow()
         words = "The person said no." if said == DENY else f"The person said: {said}"

@@ -93,7 +93,7 @@ def asked(pending: Pending, cwd: Path) -> Asked:
     tool = pending.tool
     question = PermissionAsked(
         request_id=pending.request_id,
-        question=permission_question(tool, pending.given),
+        question=permission_question(tool, pending.given, cwd),
         tool=tool,
         subject=permission_subject(tool, pending.given, cwd),
     )
