@@ -118,7 +118,7 @@ def test_whatever_was_missed_mended_or_assumed_is_remarked():
         "outside its scope: y",
         "changed in a submodule, and so not part of the result: lib/z",
         "check failed: make red",
-        "1 earlier attempts ended without an answer",
+        "1 earlier attempt ended without an answer",
         "the agent warns: not sure",
     )
 

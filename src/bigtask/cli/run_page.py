@@ -167,6 +167,8 @@ def _said(record: TaskRecord) -> str:
         return attempt.report.summary or record.task.title
     if attempt.state is AttemptState.LIMITED:
         return limit_words(attempt, time.time() * 1000)
+    if attempt.state is AttemptState.WAITING:
+        return "waits for your answer"
     if attempt.state is AttemptState.STALLED:
         return stall_words(attempt, time.time() * 1000)
     return attempt.action or record.task.title
@@ -186,7 +188,10 @@ def ended_badly(record: TaskRecord) -> list[Attempt]:
     return [
         attempt
         for attempt in record.attempts
-        if attempt.ended_at is not None and attempt.state not in _GOOD_ENDS and attempt.reason
+        if attempt.ended_at is not None
+        and attempt.state not in _GOOD_ENDS
+        and attempt.reason
+        and not attempt.never_began
     ]
 
 

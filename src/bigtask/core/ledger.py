@@ -107,9 +107,12 @@ def remarks(record: TaskRecord) -> tuple[str, ...]:
         for changed in attempt.tampered
     ]
     found += _how_merged(evidence) if evidence is not None else ()
-    crashes = sum(a.state in (AttemptState.CRASHED, AttemptState.LOST) for a in record.attempts)
-    if crashes:
-        found.append(f"{crashes} earlier attempts ended without an answer")
+    silent = sum(
+        a.state in (AttemptState.CRASHED, AttemptState.LOST) and not a.never_began for a in record.attempts
+    )
+    if silent:
+        attempts = "attempt" if silent == 1 else "attempts"
+        found.append(f"{silent} earlier {attempts} ended without an answer")
     warnings = attempt.report.data.get("warnings", ()) if attempt.report is not None else ()
     return (*found, *(f"the agent warns: {warning}" for warning in warnings))
 

@@ -66,6 +66,11 @@ class Attempt:
     time_up: bool = False
     """Its active time is over: its session was asked to report what is done."""
 
+    @property
+    def never_began(self) -> bool:
+        """It was let go of before it had a session, as where a person was to be asked first."""
+        return self.state is AttemptState.LOST and self.session_id is None
+
 
 @dataclass(slots=True)
 class TaskRecord:
