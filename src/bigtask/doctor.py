@@ -44,6 +44,8 @@ _NO_SPACE = 50 << 20
 
 class Level(StrEnum):
     OK = "ok"
+    ABSENT = "absent"
+    """It isn't there, and nobody has to have it."""
     WARN = "warn"
     PROBLEM = "problem"
 
@@ -157,7 +159,7 @@ def _agents(agents: AgentTable) -> Iterator[Finding]:
         # One that can work is enough: nobody needs all of them.
         yield Finding(
             area=f"agent {name}",
-            level=Level.OK,
+            level=Level.OK if available.usable else Level.ABSENT,
             text=text if available.usable else f"not usable: {text}",
             path=available.program or "",
         )

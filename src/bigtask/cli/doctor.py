@@ -100,12 +100,13 @@ def _print(found: list[Finding], resolution: Resolution, template: str | None) -
 
     screen = Screen()
     rows = table("", "what", "found", fixed=("", "what"))
-    marks = {Level.OK: "ok", Level.WARN: "warn", Level.PROBLEM: "problem"}
-    styles = {Level.OK: "green", Level.WARN: "yellow", Level.PROBLEM: "bold red"}
+    marks = {Level.OK: "ok", Level.ABSENT: "–", Level.WARN: "warn", Level.PROBLEM: "problem"}
+    styles = {Level.OK: "green", Level.ABSENT: "dim", Level.WARN: "yellow", Level.PROBLEM: "bold red"}
     for one in found:
         said = word(one.text, style="")
         if one.next:
-            said.append_text(word(f" → {one.next}", style="bold" if one.level is not Level.OK else "dim"))
+            urgent = one.level in (Level.WARN, Level.PROBLEM)
+            said.append_text(word(f" → {one.next}", style="bold" if urgent else "dim"))
         rows.add_row(word(marks[one.level], style=styles[one.level]), word(one.area, style=""), said)
     screen.print(rows)
     _print_settings(screen, resolution)

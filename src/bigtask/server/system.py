@@ -27,8 +27,8 @@ router = APIRouter(route_class=StrictRoute, tags=["rest"])
 )
 async def system(parts: TheParts) -> Response:
     """What `bigtask doctor` finds, as far as it belongs to no project; `ok` is false where something can't be
-    worked with. Each finding has an `area`, a `level` (`ok`, `warn`, `problem`), a `text`, and `next`: what
-    to do about it."""
+    worked with. Each finding has an `area`, a `level` (`ok`, `absent`, `warn`, `problem`), a `text`, and
+    `next`: what to do about it. What is `absent` nobody has to have."""
     module = parts.module
     home = module.home
     stands = standing(home.path, module.environ, Approvals(home.approvals))

@@ -7,7 +7,8 @@ import { clock, count, duration, exact, plural } from "../core/numbers.js";
 import { LIMITS } from "../core/words.js";
 
 const AGAIN_MS = 15_000;
-const MARKS = { ok: "ok", warn: "warning", problem: "problem" };
+const CALM = new Set(["ok", "absent"]);
+const MARKS = { ok: "ok", absent: "not there", warn: "warning", problem: "problem" };
 const KINDS = { strict: "strict", repaired: "repaired", reasked: "asked again", failed: "failed" };
 
 export class SystemScreen {
@@ -96,11 +97,11 @@ export class SystemScreen {
     if (this.#system === null) return html`<p class="hint" aria-busy="true">Examining…</p>`;
     if (this.#system.problem) return html`<p class="problem" role="alert">${this.#system.problem}</p>`;
     const found = this.#system.findings;
-    const shown = found.filter((one) => this.#calm || one.level !== "ok");
-    const bad = found.filter((one) => one.level !== "ok").length;
+    const shown = found.filter((one) => this.#calm || !CALM.has(one.level));
+    const bad = found.filter((one) => !CALM.has(one.level)).length;
     return html`<p class="about">${plural(found.length, "thing")} looked at, ${bad ? `${bad} to see to` : "all in order"}. A project's own settings: <code>bigtask doctor</code> in its folder.</p>
-      ${shown.length ? html`<ul class="findings">${shown.map((one) => html`<li class="finding"><span class="mark ${{ ok: "good", warn: "doubt", problem: "bad" }[one.level]}">${MARKS[one.level]}</span>
-        <div><b>${one.area}</b> <span class="words">${one.text}</span>${one.next ? html`<p class="next">${one.level === "ok" ? "" : "Do: "}<code>${one.next}</code></p>` : nothing}</div></li>`)}</ul>` : nothing}`;
+      ${shown.length ? html`<ul class="findings">${shown.map((one) => html`<li class="finding"><span class="mark ${{ ok: "good", absent: "idle", warn: "doubt", problem: "bad" }[one.level]}">${MARKS[one.level]}</span>
+        <div><b>${one.area}</b> <span class="words">${one.text}</span>${one.next ? html`<p class="next">${CALM.has(one.level) ? "" : "Do: "}<code>${one.next}</code></p>` : nothing}</div></li>`)}</ul>` : nothing}`;
   }
 }
 
