@@ -179,7 +179,8 @@ def test_a_broken_parent_is_told_apart_from_a_missing_one(tmp_path: Any) -> None
         ('{"a": 1}}', "column 9", "has ended before this"),
         ("{a: 1}", "column 2", "a key in double quotes is missing"),
         ('{"a": "\\x"}', "column 8", "escape"),
-        ("", "line 1, column 1", "the file ends where a value is missing"),
+        ("", "line 1, column 1", "there is nothing in it"),
+        ("id: a1\nname: A", "line 1, column 1", "a template is one object in JSON"),
     ],
 )
 def test_a_slip_in_the_json_is_named_with_its_place(text: str, place: str, said: str) -> None:

@@ -174,6 +174,8 @@ def _mended(error: json.JSONDecodeError) -> str:
     """The reader's own reason, which says less than it could about the commonest slips."""
     reason, here = error.msg, error.doc[error.pos : error.pos + 5]
     before = error.doc[: error.pos].rstrip()
+    if not error.doc.strip():
+        return "there is nothing in it"
     if here.startswith("'"):
         return "JSON texts stand in double quotes"
     if here.startswith(("//", "/*", "#")):
@@ -194,6 +196,8 @@ def _mended(error: json.JSONDecodeError) -> str:
     if reason.startswith("Extra data"):
         return "the JSON has ended before this: take out what follows, or a bracket too many"
     if reason.startswith("Expecting value"):
+        if not before:
+            return 'a template is one object in JSON: {"id": …, "name": …}'
         return "a value is missing here" if here else "the file ends where a value is missing"
     if reason.startswith("Invalid control character"):
         return "a line break or tab inside a text is written \\n or \\t"

@@ -79,7 +79,8 @@ def _by_path(name: str, by_path: dict[Path, Listed]) -> Listed | None:
 
 
 def _is_file(name: str) -> bool:
-    return name == "-" or "/" in name or name.endswith(".json")
+    """No id has a dot or a slash in it."""
+    return name == "-" or "/" in name or "." in name
 
 
 def _show(found: Sequence[tuple[str, Findings]]) -> None:
