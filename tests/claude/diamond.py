@@ -115,8 +115,9 @@ _OTHERS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass
 class Model:
-    """`storm_s`: so long everybody is refused, from when `shout` and `polite` are both at work. `kills`:
-    Claude Code is killed once in the middle of `polite`."""
+    """`storm_s`: so long everybody is refused, from when `shout` and `polite` are both at work; the first of
+    them gets no answer before the other is there. `kills`: Claude Code is killed once in the middle of
+    `polite`."""
 
     storm_s: float = 0.0
     kills: bool = False
@@ -132,7 +133,8 @@ class Model:
     """`polite` doesn't report before that, so that there is something to go on meanwhile."""
     wrote: threading.Event = field(default_factory=threading.Event)
     """`polite` has nothing left to do but to report."""
-    _storm_ends: float | None = None
+    _both: threading.Event = field(default_factory=threading.Event)
+    _storm_ends: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, request: Request) -> Reply:
@@ -149,12 +151,15 @@ class Model:
         return self._work(id, request)
 
     def _storm(self, id: str) -> Reply | None:
+        if not self.storm_s or id not in ("shout", "polite"):
+            return None
         with self._lock:
-            if not self.storm_s:
-                return None
-            if self._storm_ends is None and {"shout", "polite"} <= self.sessions.keys():
+            if not self._both.is_set() and {"shout", "polite"} <= self.sessions.keys():
                 self._storm_ends = time.monotonic() + self.storm_s
-            left_s = (self._storm_ends or 0.0) - time.monotonic()
+                self._both.set()
+        self._both.wait(PATIENCE_S)
+        with self._lock:
+            left_s = self._storm_ends - time.monotonic()
             if left_s <= 0:
                 return None
             self.refused += 1

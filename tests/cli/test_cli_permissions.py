@@ -40,7 +40,7 @@ def run(program: Program, *more: str, request: str = "Do the work", **asks: str)
 
 def wrote(project: Project) -> str:
     (branch, *_) = project.lines(
-        "for-each-ref", "--sort=-committerdate", "--format=%(refname)", "refs/heads/bigtask/*/main"
+        "for-each-ref", "--sort=-refname", "--format=%(refname)", "refs/heads/bigtask/*/main"
     )
     return project.git("show", f"{branch}:one.txt")
 

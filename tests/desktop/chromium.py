@@ -91,18 +91,21 @@ class Browser:
         await asyncio.to_thread(self._process.wait)
         self._process = None
 
-    async def tell(self, method: str, *, answered: bool = True, **parameters: Any) -> Any:
-        """As somebody else at the same page."""
+    async def crash(self) -> None:
+        """Of the page's process. The browser says so once it has happened; whoever only sent the order and
+        went would have it forgotten now and then."""
+        await self.tell("Page.crash", until="Inspector.targetCrashed")
+
+    async def tell(self, method: str, *, until: str = "", **parameters: Any) -> Any:
+        """As somebody else at the same page. `until` names the event to wait for where there is no answer."""
         page = await asyncio.to_thread(self.page)
         assert page is not None
         url = f"ws://127.0.0.1:{self.port}/devtools/page/{page['id']}"
         async with asyncio.timeout(PATIENCE_S), connect(url, proxy=None, max_size=None) as socket:
             await socket.send(json.dumps({"id": 1, "method": method, "params": parameters}))
-            if not answered:
-                return None
             while True:
                 told = json.loads(await socket.recv())
-                if told.get("id") == 1:
+                if told.get("method" if until else "id") == (until or 1):
                     return told.get("result")
 
 

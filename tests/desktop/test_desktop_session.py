@@ -255,7 +255,7 @@ async def test_a_page_that_has_crashed_is_gone_on_with_once_it_is_loaded_again(t
 
         async def crash(event: SessionEvent) -> None:
             if event == Text(text="hm", message=0):
-                await place.browser.tell("Page.crash", answered=False)
+                await place.browser.crash()
                 await until(lambda: not place.behind.open)
                 await place.browser.tell("Page.reload")
                 await until(lambda: place.behind.open)
@@ -270,7 +270,7 @@ async def test_a_crash_that_nobody_sees_to_is_told(tmp_path: Path) -> None:
 
         async def crash(event: SessionEvent) -> None:
             if event == Text(text="hm", message=0):
-                await place.browser.tell("Page.crash", answered=False)
+                await place.browser.crash()
 
         async with agent.session(opening(tmp_path)) as session:
             with pytest.raises(SessionLost, match=r"Claude Desktop was away for 1 s.*(crashed|answer)"):
