@@ -199,3 +199,11 @@ def test_above_the_live_view_trouble_takes_a_few_rows_and_all_else_one(width: in
         assert len(rows) == 1 if mood in ("good", "quiet") else 2 <= len(rows) <= 5
         assert rows[0].split()[1:3] == ["a-long-name", "confirmed"]
         assert ("end" in captured.get()) == (mood in ("bad", "amber"))
+
+
+def test_an_attempt_that_never_began_isn_t_called_lost() -> None:
+    world = started(task("a"))
+    data = e.WorkerLost(task_id="a", attempt=1, reason="a person is asked first")
+    world.record(data)
+    told = line_of(world.run, e.Event(9, 0, data))
+    assert (told.what, told.detail, told.mood) == ("put off", "a person is asked first", "quiet")

@@ -49,6 +49,8 @@ def test_a_permission_is_answered_by_its_number(program: Program) -> None:
         terminal.type("7\r")
         terminal.until("type a number from 1 to 2")
         terminal.type("1\r")
+        terminal.until("w1: allow by ")
+        terminal.until("(May I go on?)")
         terminal.until("Complete")
         assert terminal.ended() == 0
 

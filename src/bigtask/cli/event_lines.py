@@ -198,6 +198,8 @@ def _of_attempt(run: Run, id: str, data: e.Happened) -> Line:
         case e.WorkerTampered():
             detail = f"{', '.join(data.changed)} changed in the repository while it worked"
             return Line(who=id, what="noticed", detail=detail, mood="amber", reach=Reach.PIPE)
+        case e.WorkerLost() if (record := run.record(id)) and record.attempts[data.attempt - 1].never_began:
+            return Line(who=id, what="put off", detail=data.reason)
         case e.AttemptEnded():
             what = data.type.partition(":")[2]
             return Line(who=id, what=what, detail=data.reason, mood="amber" if what == "lost" else "bad")

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -19,7 +20,7 @@ from bigtask.cli.painter import Painter
 from bigtask.cli.picture import Slots, foot, picture
 from bigtask.cli.plan_table import plan_table
 from bigtask.core.commands import AnyCommand
-from bigtask.core.events import Event, PlanChanged, WaitingRaised, WorkerSkipped
+from bigtask.core.events import Answered, Event, PlanChanged, WaitingRaised, WorkerSkipped
 from bigtask.core.run import Run
 from bigtask.core.states import WaitingKind
 from bigtask.core.time_left import Stopwatch
@@ -27,6 +28,7 @@ from bigtask.core.values import Waiting
 from bigtask.errors import InvalidInput
 from bigtask.words import both_ends, one_line
 
+_QUESTION = 160
 _ROWS_OF_TROUBLE = 4
 """So many may say what went wrong; `show` has all of it."""
 
@@ -53,6 +55,8 @@ class LiveView:
         self._watch = Stopwatch()
         self._run: Run | None = None
         self._asked: str | None = None
+        self._questions: dict[str, str] = {}
+        """By their ids, for when they are answered: the picture that asked them is gone then."""
         self._said = ""
 
     @contextmanager
@@ -78,6 +82,12 @@ class LiveView:
         if not fresh:
             return
         line = line_of(run, event)
+        if isinstance(event.data, WaitingRaised):
+            waiting = event.data.waiting
+            self._questions[waiting.id] = waiting.question
+        elif isinstance(event.data, Answered) and event.data.waiting_id in self._questions:
+            question = one_line(self._questions.pop(event.data.waiting_id), _QUESTION)
+            line = replace(line, detail=f"{line.detail} ({question})")
         if line.reach is Reach.ALL and not (self._send and isinstance(event.data, WaitingRaised)):
             self._painter.say(lasting(line, run, self._console.width))
         if isinstance(event.data, WaitingRaised) and line.what == "needs you":
