@@ -87,10 +87,7 @@ def _head(result: RunResult) -> Iterator[str]:
     yield f"# {words(run.request.strip().partition(chr(10))[0], _TITLE)}"
     yield ""
     state = _HEADS[run.outcome] if run.outcome is not None else f"⏳ {run.status.value.capitalize()}"
-    tasks = counted(result.tasks["total"], "task")
-    clean = not any(task.remarks for task in result.ledger) and not result.warnings
-    why = words(run.reason) if run.reason else (f"{tasks}, nothing missed" if clean else tasks)
-    yield f"**{state}**: {why}"
+    yield f"**{state}**: {words(run.reason) if run.reason else _how_far(result)}"
     yield ""
     counts = [f"{number} {name}" for name, number in result.tasks.items() if number and name != "total"]
     parts = [
@@ -100,6 +97,15 @@ def _head(result: RunResult) -> Iterator[str]:
         ", ".join(counts) or "nothing was planned",
     ]
     yield " · ".join(parts)
+
+
+def _how_far(result: RunResult) -> str:
+    tasks = counted(result.tasks["total"], "task")
+    if result.run.outcome is None:
+        waits = ", and it waits for you" if any(one.command for one in result.left) else ""
+        return f"{result.tasks[TaskState.COMPLETED]} of {tasks} completed{waits}"
+    clean = not any(task.remarks for task in result.ledger) and not result.warnings
+    return f"{tasks}, nothing missed" if clean else tasks
 
 
 def _ledger(result: RunResult) -> Iterator[str]:
