@@ -65,7 +65,7 @@ async def workspaces_of(project: Project, place: Path, *, below: str = "") -> Ru
 )
 async def test_the_lines_mean_what_they_mean_in_a_gitignore(tmp_path, lines, below, wanted):
     workspaces = await workspaces_of(ordinary(tmp_path), tmp_path)
-    found = await chosen(workspaces._files, rules_of(lines, below=below, place="here"))
+    found = await chosen(workspaces._run.files, rules_of(lines, below=below, place="here"))
     assert list(found) == wanted
 
 
@@ -74,7 +74,7 @@ async def test_a_folder_whose_name_is_a_pattern_stands_for_itself(tmp_path):
     for folder in ("[a]*", "ab"):
         (project.root / folder / ".env").write_text("1\n")
     workspaces = await workspaces_of(project, tmp_path)
-    assert await chosen(workspaces._files, rules_of([".env"], below="[a]*", place="x")) == ("[a]*/.env",)
+    assert await chosen(workspaces._run.files, rules_of([".env"], below="[a]*", place="x")) == ("[a]*/.env",)
 
 
 def test_the_project_s_own_file_is_taken_where_the_run_works_or_at_the_top(tmp_path):
@@ -307,7 +307,7 @@ async def test_a_copy_that_was_cut_off_is_nobody_s_work_and_is_made_whole(tmp_pa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("bigtask.workspaces.run_workspaces.copy", cut)
+        patched.setattr("bigtask.workspaces.attempt_workspaces.copy", cut)
         with pytest.raises(KeyboardInterrupt):
             await workspaces.include("one", 1, rules)
     assert [file.path for file in (await workspaces.commit("one", 1, "x\n")).files] == [".gitignore"]
@@ -344,7 +344,7 @@ async def test_a_plain_folder_has_its_files_too(tmp_path):
 
 
 async def test_a_worktree_without_private_files_costs_no_further_call(tmp_path):
-    tree = (await workspaces_of(ordinary(tmp_path), tmp_path))._worktree("one", 1, "bigtask/r1/one/1")
+    tree = (await workspaces_of(ordinary(tmp_path), tmp_path))._run.worktree("one", 1, "bigtask/r1/one/1")
     assert isinstance(tree, Worktree)
     assert tree.private == frozenset()
 

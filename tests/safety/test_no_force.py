@@ -44,7 +44,7 @@ FORBIDDEN = frozenset(
 _RESETS = {
     ("workspaces/worktree.py", "rescue"),
     ("workspaces/beside.py", "_put_aside"),
-    ("workspaces/run_workspaces.py", "release"),
+    ("workspaces/attempt_workspaces.py", "release"),
 }
 """The only places that put a worktree of ours back, each just after everything in it was kept."""
 _CALLS = {"call", "peek", "word", "outside", "_git"}
