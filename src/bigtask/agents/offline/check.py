@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from bigtask.agents.offline.coverage import undocumented
 from bigtask.agents.offline.definitions import Module
 from bigtask.agents.offline.names import Names
 from bigtask.agents.offline.order import Order
-from bigtask.agents.offline.page import undocumented
 from bigtask.agents.offline.project import Source
 
 _LINK = re.compile(r"(?<!\\)\]\(<?([^()\s<>]+)>?\)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 
+from bigtask.agents.offline.coverage import Tally, tally, undocumented
 from bigtask.agents.offline.definitions import (
     Definition,
     Kind,
@@ -12,10 +13,10 @@ from bigtask.agents.offline.definitions import (
     objects,
     shown,
 )
+from bigtask.agents.offline.docstring_lines import short
 from bigtask.agents.offline.inline import Link, code, plain
 from bigtask.agents.offline.names import Names
 from bigtask.agents.offline.order import Order
-from bigtask.agents.offline.page import Tally, short, tally, undocumented
 from bigtask.agents.offline.project import Source, is_internal
 
 INDEX, COVERAGE, OBJECTS = "index.md", "coverage.md", "objects.md"

@@ -11,6 +11,7 @@ from typing import Any
 
 from bigtask.agents.offline.block import block, said
 from bigtask.agents.offline.check import anchors, check_index, check_links, check_objects, read_pages
+from bigtask.agents.offline.coverage import Tally, tally
 from bigtask.agents.offline.definitions import Module, Unreadable
 from bigtask.agents.offline.names import Names
 from bigtask.agents.offline.order import INDEX_TASK, Order, read_order
@@ -23,7 +24,7 @@ from bigtask.agents.offline.overview import (
     percent,
     totals,
 )
-from bigtask.agents.offline.page import Tally, module_page, tally, unreadable_page
+from bigtask.agents.offline.page import module_page, unreadable_page
 from bigtask.agents.offline.project import Project, Source, find_sources
 from bigtask.agents.offline.split import plan, task_count
 from bigtask.agents.protocol import Prompt, SessionEvent, Text, ToolCall, ToolKind
