@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
 from bigtask.approvals import Approvals, Kind
 from bigtask.errors import Conflict, Forbidden, InvalidInput, InvalidTemplate, NotFound, StaleRevision
-from bigtask.templates.bundle import Member, members
-from bigtask.templates.changes import EVENTS, changes
+from bigtask.templates.bundle import members
 from bigtask.templates.checking import Findings
 from bigtask.templates.consent import Consent, TemplateNotApproved, consent_for
-from bigtask.templates.folder import TemplateFile, TemplateFolder
+from bigtask.templates.folder import TemplateFile
 from bigtask.templates.identity import is_id, usable_id
+from bigtask.templates.importing import Imported, Importing
 from bigtask.templates.inheritance import unknown
-from bigtask.templates.library import Library, library, shipped
+from bigtask.templates.library import Library, shipped
 from bigtask.templates.listed import Listed, Source
+from bigtask.templates.live_library import Callback, LiveLibrary
 from bigtask.templates.place import project_templates
 from bigtask.templates.preview import Preview, preview
-from bigtask.templates.programs import hook_warnings
 from bigtask.templates.reading import Unreadable, as_bytes, parse
-from bigtask.templates.shape import Problem, suggestion
 from bigtask.templates.template import Template
 
 __all__ = ["Imported", "Listed", "Preview", "Source", "TemplateManager", "TemplateNotApproved"]
-
-Callback = Callable[[str, Listed], object]
-"""Called with the event's name and the template that it is about."""
 
 Content = Mapping[str, Any] | bytes
 """A template as a JSON value, or as the text of its file, which is kept as its author wrote it."""
@@ -45,18 +40,6 @@ class Approved:
     template: Template
     files: Mapping[str, Mapping[str, Any]]
     hook_files: Mapping[str, str] | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Imported:
-    """What became of one template of an import: `outcome` is `created`, `replaced` or `refused`, and `errors`
-    say why it was refused. `label` says where in the file it stood; `id` is empty where it had none."""
-
-    label: str
-    id: str
-    outcome: Literal["created", "replaced", "refused"]
-    listed: Listed | None = None
-    errors: tuple[Problem, ...] = ()
 
 
 class TemplateManager:
@@ -77,12 +60,9 @@ class TemplateManager:
     ) -> None:
         """`project_dir` is the `.bigtask/templates` of a repository. Without `approvals`, nothing that needs
         one is approved."""
-        self._user = TemplateFolder(user_dir, Source.USER) if user_dir is not None else None
-        self._project = TemplateFolder(project_dir, Source.PROJECT) if project_dir is not None else None
+        self._live = LiveLibrary(user_dir, project_dir)
+        self._user, self._project = self._live.user, self._live.project
         self._approvals = approvals
-        self._library: Library | None = None
-        self._mark: object | None = None
-        self._callbacks: list[tuple[str, Callback]] = []
 
     def in_project(self, cwd: Path) -> TemplateManager:
         """Another manager, for the templates of the repository that `cwd` is in as well."""
@@ -96,31 +76,22 @@ class TemplateManager:
         """Calls `callback(event, template)` for `template:loaded`, `created`, `updated`, `deleted` or `error`
         (`*`: all of them), whoever has changed the files, at the next call of any method. Returns what ends
         it. Raises InvalidInput for an unknown event."""
-        if event not in (*EVENTS, "*"):
-            raise InvalidInput(f"{event} isn't an event of templates{suggestion(event, EVENTS)}")
-        entry = (event, callback)
-        self._callbacks.append(entry)
-
-        def off() -> None:
-            with suppress(ValueError):
-                self._callbacks.remove(entry)
-
-        return off
+        return self._live.on(event, callback)
 
     def load_all(self) -> tuple[Listed, ...]:
         """Every template file, the broken and the hidden ones too, by source and id, read anew. Never raises
         for what stands in a file."""
-        self._mark = None
+        self._live.forget()
         return self.list()
 
     def list(self) -> tuple[Listed, ...]:
-        """Likewise, of files that haven't changed as they were read before."""
-        found = self._now()
+        """The same; files that haven't changed aren't read again."""
+        found = self._live.now()
         return tuple(self._with_approval(found, one) for one in found.listed)
 
     def find(self, template_id: str) -> Listed:
         """The one that the id stands for, broken or not. Raises `NotFound`."""
-        found = self._now()
+        found = self._live.now()
         for one in found.listed:
             if one.id == usable_id(template_id) and one.hidden_by is None:
                 return self._with_approval(found, one)
@@ -137,18 +108,18 @@ class TemplateManager:
 
         Raises `NotFound`, and `InvalidTemplate` with every problem of the file that has this id.
         """
-        found = self._now()
+        found = self._live.now()
         if resolved:
             return found.resolved(usable_id(template_id))
         return copy.deepcopy(dict(found.raw(usable_id(template_id))))
 
     def chain(self, template_id: str) -> tuple[str, ...]:
         """The ids from the template up to its root. Raises what `get` raises."""
-        return self._now().chain(usable_id(template_id))
+        return self._live.now().chain(usable_id(template_id))
 
     def get_approved(self, template_id: str) -> Approved:
         """What a run may use. Raises what `get` raises, and `TemplateNotApproved`."""
-        found = self._now()
+        found = self._live.now()
         template = found.resolved(usable_id(template_id))
         consent = self._consent(found, template_id)
         if consent is not None and not self._holds(consent):
@@ -162,7 +133,7 @@ class TemplateManager:
     def consent(self, template_id: str) -> Consent | None:
         """What a person has to approve before a run may use the template; None where nothing has to be.
         Raises what `get` raises."""
-        return self._consent(self._now(), usable_id(template_id))
+        return self._consent(self._live.now(), usable_id(template_id))
 
     def approve(self, consent: Consent) -> None:
         """For as long as the content stays what `consent` was made of. Raises InvalidInput where approvals
@@ -175,7 +146,7 @@ class TemplateManager:
     def text(self, template_id: str) -> tuple[str, str]:
         """The text of a custom template's file, broken or not, and its revision. Raises `NotFound`,
         `Forbidden` for a shipped one, and InvalidInput where there is no text."""
-        file = self._file(usable_id(template_id), self._now(), "edited")
+        file = self._file(usable_id(template_id), self._live.now(), "edited")
         try:
             return file.data.decode("utf-8-sig"), file.revision
         except UnicodeDecodeError as error:
@@ -188,7 +159,7 @@ class TemplateManager:
             content, _ = _given(raw)
         except Unreadable as unreadable:
             return Findings(errors=(("", str(unreadable)),))
-        return self._now().check(content)
+        return self._live.now().check(content)
 
     def preview(
         self,
@@ -201,12 +172,14 @@ class TemplateManager:
         """The prompt of a phase as an agent would get it, with sample values for what only a run knows.
         `phase` may be called after the prompt (`worker`), `unsaved` is looked at in place of what is saved.
         Raises what `get` raises, and InvalidInput for an unknown phase."""
-        template = self.get(template_id) if unsaved is None else self._now().as_if_saved(template_id, unsaved)
+        template = (
+            self.get(template_id) if unsaved is None else self._live.now().as_if_saved(template_id, unsaved)
+        )
         return preview(template, phase, variables or {})
 
     def create(self, content: Content, *, into: Source = Source.USER) -> Listed:
         """Raises `InvalidTemplate` with every problem, and `Conflict` where the id is taken."""
-        with self._writing(into) as (folder, found):
+        with self._live.writing(into) as (folder, found):
             raw, data = _require_readable(content)
             template_id = _require_right(raw, found, None)
             taken = found.winners.get(template_id)
@@ -224,9 +197,9 @@ class TemplateManager:
         """`revision` is the one of the file that was read. Raises `StaleRevision` when it has been changed
         since, `InvalidTemplate` with every problem, `NotFound`, and `Forbidden` for a shipped one."""
         usable_id(template_id)
-        with self._writing() as (_, found):
+        with self._live.writing() as (_, found):
             file = self._file(template_id, found, "changed")
-            folder = self._folder(file.source)
+            folder = self._live.folder(file.source)
             _require_current(file, revision)
             raw, data = _require_readable(content, template_id)
             _require_right(raw, found, template_id)
@@ -237,7 +210,7 @@ class TemplateManager:
         """Raises `StaleRevision`, `NotFound`, `Forbidden` for a shipped one, and `Conflict` while another
         template extends it."""
         usable_id(template_id)
-        with self._writing() as (_, found):
+        with self._live.writing() as (_, found):
             file = self._file(template_id, found, "deleted")
             _require_current(file, revision)
             beneath = (
@@ -249,8 +222,8 @@ class TemplateManager:
                     f"{template_id} is extended by {', '.join(children)}: change or delete "
                     f"{'that one' if len(children) == 1 else 'those'} first"
                 )
-            self._folder(file.source).remove(template_id)
-        self._now()
+            self._live.folder(file.source).remove(template_id)
+        self._live.now()
 
     def duplicate(
         self, template_id: str, new_id: str, *, name: str | None = None, into: Source = Source.USER
@@ -270,7 +243,17 @@ class TemplateManager:
             found = members(data)
         except Unreadable as unreadable:
             raise InvalidInput(f"nothing can be imported: {unreadable}") from None
-        return tuple(self._import(member, replacing, into) for member in _parents_first(found))
+
+        def revision_of(template_id: str) -> str | None:
+            taken = self._live.folder(into).find(template_id) if replacing else None
+            return taken.revision if taken is not None else None
+
+        importing = Importing(
+            create=lambda text: self.create(text, into=into),
+            update=lambda known, text, revision: self.update(known, text, revision=revision),
+            revision_of=revision_of,
+        )
+        return tuple(importing.each(found))
 
     def export(self, template_ids: Sequence[str], *, resolved: bool = False) -> dict[str, dict[str, Any]]:
         """By id: the JSON object of the template's own file, or with everything that it inherits. Raises what
@@ -280,63 +263,8 @@ class TemplateManager:
             for id in template_ids
         }
 
-    def _import(self, member: Member, replacing: bool, into: Source) -> Imported:
-        said = member.content.get("id") if isinstance(member.content, Mapping) else None
-        template_id = said if isinstance(said, str) else ""
-        outcome: Literal["created", "replaced"] = "created"
-        try:
-            if isinstance(member.content, Unreadable):
-                return _refused(member, "", ("", str(member.content)))
-            taken = self._folder(into).find(template_id) if replacing and is_id(template_id) else None
-            if taken is not None:
-                outcome = "replaced"
-                listed = self.update(template_id, member.data, revision=taken.revision)
-            else:
-                listed = self.create(member.data, into=into)
-        except InvalidTemplate as error:
-            return _refused(member, template_id, *error.problems)
-        except (Conflict, Forbidden) as error:
-            return _refused(member, template_id, ("/id", str(error)))
-        return Imported(label=member.label, id=template_id, outcome=outcome, listed=listed)
-
-    def _now(self) -> Library:
-        mark = [folder.mark() for folder in self._folders()]
-        if self._library is not None and None not in mark and mark == self._mark:
-            return self._library
-        before = self._library
-        known = {(file.path, file.revision): file for file in before.winners.values()} if before else {}
-        read = (file for folder in self._folders() for file in folder.read())
-        files = [known.get((file.path, file.revision), file) if file.revision else file for file in read]
-        self._library = library(files, self._hook_warnings, before)
-        self._mark = mark
-        now = self._library
-        for event, listed in changes(before.listed if before is not None else None, now.listed):
-            for wanted, callback in tuple(self._callbacks):
-                if wanted in (event, "*"):
-                    callback(event, listed)
-        return now
-
-    def _folders(self) -> tuple[TemplateFolder, ...]:
-        return tuple(folder for folder in (self._user, self._project) if folder is not None)
-
-    def _folder(self, source: Source) -> TemplateFolder:
-        folder = self._project if source is Source.PROJECT else self._user
-        if folder is None:
-            raise InvalidInput(f"there is no folder for the templates of the {source} here")
-        return folder
-
-    @contextmanager
-    def _writing(self, into: Source = Source.USER) -> Iterator[tuple[TemplateFolder, Library]]:
-        """What is seen inside stays as it is until the end, as far as writers go through here."""
-        if into is Source.SHIPPED:
-            raise Forbidden("shipped templates can't be changed: create your own, which may extend them")
-        folder = self._folder(into)
-        with self._folder(Source.USER).alone():
-            self._mark = None
-            yield folder, self._now()
-
     def _saved(self, template_id: str, source: Source) -> Listed:
-        self._mark = None
+        self._live.forget()
         return next(one for one in self.list() if (one.id, one.source) == (template_id, source))
 
     def _file(self, template_id: str, found: Library, done: str) -> TemplateFile:
@@ -351,10 +279,6 @@ class TemplateManager:
         if file.problem is not None:
             raise InvalidInput(f"{file.path} can't be {done} here: {file.problem}")
         return file
-
-    def _hook_warnings(self, template: Template, source: Source) -> tuple[Problem, ...]:
-        root = self._project.path.parent.parent if self._project and source is Source.PROJECT else None
-        return tuple(hook_warnings(template, root))
 
     def _consent(self, found: Library, template_id: str) -> Consent | None:
         return consent_for(
@@ -406,22 +330,3 @@ def _require_right(raw: object, found: Library, template_id: str | None) -> str:
 def _require_current(file: TemplateFile, revision: str) -> None:
     if revision != file.revision:
         raise StaleRevision(given=revision, current=file.revision)
-
-
-def _refused(member: Member, template_id: str, *errors: Problem) -> Imported:
-    return Imported(label=member.label, id=template_id, outcome="refused", errors=errors)
-
-
-def _parents_first(found: Sequence[Member]) -> Iterator[Member]:
-    """A child can't be saved before its parent. The members of a cycle come last, and are refused then."""
-    left = list(found)
-    while left:
-        ids = {_said(member, "id") for member in left}
-        now = [member for member in left if _said(member, "extends") not in ids - {_said(member, "id")}]
-        yield from now or left
-        left = [member for member in left if member not in now] if now else []
-
-
-def _said(member: Member, key: str) -> str | None:
-    said = member.content.get(key) if isinstance(member.content, Mapping) else None
-    return said if isinstance(said, str) else None
