@@ -129,6 +129,18 @@ async def test_what_can_t_be_used_is_refused_with_its_place(
     assert list(desk.home.folders()) == []
 
 
+async def test_a_base_that_nothing_can_start_from_is_refused_before_there_is_a_run(
+    desk: Desk, project: Project, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidInput, match="nosuch is no commit of this repository: choose a branch"):
+        await settings(desk, project, {}, base="nosuch")
+    with pytest.raises(InvalidInput, match="only a git repository has a base"):
+        (tmp_path / "folder").mkdir()
+        await settings(desk, project, {}, cwd=tmp_path / "folder", base="main")
+    assert list(desk.home.folders()) == []
+    assert (await settings(desk, project, {}, base="HEAD")).base == "HEAD"
+
+
 async def test_no_questions_needs_a_word_at_the_start(desk: Desk, project: Project) -> None:
     desk.template(config={"permissionMode": "all"})
     with pytest.raises(InvalidInput, match="the template tested, lets agents do anything"):

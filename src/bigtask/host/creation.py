@@ -30,6 +30,7 @@ from bigtask.templates.checking import warnings_for
 from bigtask.templates.manager import TemplateManager
 from bigtask.templates.programs import hook_files, hook_warnings
 from bigtask.templates.template import Phases, Template
+from bigtask.workspaces.basis import require_base
 from bigtask.workspaces.source import Source as Found
 from bigtask.workspaces.source import examine
 
@@ -107,6 +108,7 @@ async def create(
     template = approved.template
     approvals = Approvals(home.approvals)
     source = await examine(cwd, approvals.allow_git)
+    await require_base(source, options.base)
     _require_unicode(str(source.root / source.prefix), "the path of the project")
     configuration = read(source.root, environ)
     configuration.require_usable(approvals)

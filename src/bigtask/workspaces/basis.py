@@ -41,12 +41,7 @@ class Basis:
     async def _of_repository(self, base: str | None, *, include_changes: bool) -> str:
         repository, head = self.repository, self.source.head
         if base is not None:
-            chosen = await repository.commit(base)
-            if chosen is None:
-                raise InvalidInput(
-                    f"{base} is no commit of this repository: choose a branch, a tag or a commit"
-                )
-            return chosen
+            return await _chosen(repository, base)
         if head is None:
             head = await repository.write_commit(await repository.empty_tree(), [], _ROOT_COMMIT)
         if not include_changes:
@@ -70,6 +65,21 @@ class Basis:
             raise InvalidInput(_embedded(embedded))
         content = await stage(self.files, paths)
         return await self.repository.write_commit(content, [], "bigtask: the folder when the run began")
+
+
+async def require_base(source: Source, base: str | None) -> None:
+    """Raises InvalidInput for a base that nothing can start from."""
+    if base is not None and source.kind == "folder":
+        raise InvalidInput("only a git repository has a base to start from: leave it out for a folder")
+    if base is not None:
+        await _chosen(source.git, base)
+
+
+async def _chosen(repository: Git, base: str) -> str:
+    found = await repository.commit(base)
+    if found is None:
+        raise InvalidInput(f"{base} is no commit of this repository: choose a branch, a tag or a commit")
+    return found
 
 
 async def make_shadow(common_dir: Path) -> None:
