@@ -13,9 +13,10 @@ from bigtask.server.envelope import success
 from bigtask.server.guard import COOKIE, address_of, session_cookie, too_many
 from bigtask.server.parts import Gate, TheGate
 from bigtask.server.refusal import Refusal
+from bigtask.server.request_body import Body
 from bigtask.server.schemas import STRING, answers
 from bigtask.server.sign_in import LINK_S
-from bigtask.server.strict_route import Body, StrictRoute
+from bigtask.server.strict_route import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["sign-in"])
 

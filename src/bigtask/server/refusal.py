@@ -23,6 +23,7 @@ from bigtask.errors import (
     RunBusy,
     StaleRevision,
 )
+from bigtask.server.wrong_input import sentence
 from bigtask.sink import without_secrets
 
 NAMES = {
@@ -116,7 +117,7 @@ def _of_validation(error: RequestValidationError) -> Refusal:
     errors, sentences = [], []
     for found in error.errors():
         where, *path = found["loc"]
-        said = found["msg"]
+        said = sentence(found)
         if where == "body":
             pointer = "".join(f"/{_escaped(str(part))}" for part in path)
             errors.append({"pointer": pointer, "message": said})

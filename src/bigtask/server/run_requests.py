@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from bigtask.server.strict_route import Body
+from bigtask.server.request_body import Body
 
 Text = Annotated[str, Field(max_length=200_000)]
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,12 +15,6 @@ from bigtask.errors import BigtaskError
 from bigtask.server.envelope import failure
 from bigtask.server.refusal import Refusal, refusal_of
 from bigtask.templates.reading import Unreadable, parse_any
-
-
-class Body(BaseModel):
-    """Base of what requests hold: camelCase, nothing that isn't known, nothing taken for something else."""
-
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True)
 
 
 class _StrictRequest(Request):

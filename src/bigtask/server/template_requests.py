@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from bigtask.server.strict_route import Body
+from bigtask.server.request_body import Body
 
 Id = Annotated[str, Field(min_length=1, max_length=64)]
 
