@@ -44,7 +44,7 @@ nightly:
 	rm -f promises.json
 	status=0; \
 	BIGTASK_FULL=1 BIGTASK_TOTALS=$(CURDIR)/promises.json \
-	    $(PYTHON_HERE) $(PYTEST) $(or $(TESTS),tests/promises tests/crash tests/simulation tests/core/test_machine.py tests/protocol tests/process tests/hostile tests/safety tests/merging tests/server) || status=$$?; \
+	    $(PYTHON_HERE) $(PYTEST) $(or $(TESTS),tests/promises tests/crash tests/simulation tests/core/test_machine.py tests/protocol tests/process tests/hostile tests/secrecy tests/safety tests/merging tests/server) || status=$$?; \
 	$(PYTHON_HERE) tools/promises.py promises.json docs/promises.md && exit $$status
 
 check: lint types coverage
