@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,9 @@ class Basis:
             seen = await state(scratch)
             if seen.embedded:
                 raise InvalidInput(_embedded(seen.embedded))
-            content = await stage(scratch, tuple(path for _, path in seen.dirty))
+            changed = tuple(path for _, path in seen.dirty)
+            _require_readable(scratch.work_tree, changed)
+            content = await stage(scratch, changed)
         if not seen.dirty:
             return head
         return await repository.write_commit(
@@ -63,8 +66,25 @@ class Basis:
         embedded = tuple(path for path in paths if path.endswith("/"))
         if embedded:
             raise InvalidInput(_embedded(embedded))
+        _require_readable(self.files.work_tree, paths)
         content = await stage(self.files, paths)
         return await self.repository.write_commit(content, [], "bigtask: the folder when the run began")
+
+
+def _require_readable(root: Path | None, paths: Iterable[str]) -> None:
+    """Raises InvalidInput for files of somebody else that would be left out of the work."""
+    assert root is not None
+    files = ((path, root / path) for path in paths)
+    closed = [
+        path
+        for path, file in files
+        if not file.is_symlink() and file.exists() and not os.access(file, os.R_OK)
+    ]
+    if closed:
+        raise InvalidInput(
+            f"{named(closed)} can't be read by you: have that made readable, or have git ignore what the work "
+            "doesn't need"
+        )
 
 
 async def require_base(source: Source, base: str | None) -> None:
