@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -85,11 +86,15 @@ class Behind:
         self.results = True
         self.swallows: set[str] = set()
         """Functions that are carried out once more and whose answer never comes."""
+        self.held: dict[str, asyncio.Event] = {}
+        """By a pattern of titles: until when such sessions do nothing of what they are told."""
         self.sessions: dict[str, Kept] = {}
         self.understands: dict[str, tuple[Opening, Prompt]] = {}
         self.garbled: list[str] = []
         self.calls: list[str] = []
         self.looks = 0
+        self.lists = 0
+        """How often it was asked for sessions, one or all of them."""
         self.ended_at: dict[str, float] = {}
         self.opened = 0
         """How many pages were loaded so far."""
@@ -169,6 +174,7 @@ class Behind:
         if not name.startswith("get"):
             self.calls.append(name)
         self.looks += name == "getTranscript"
+        self.lists += name in ("getAll", "getSession")
         match name, arguments:
             case "getAll", []:
                 return [self._shown(kept) for kept in self.sessions.values()]
@@ -229,6 +235,9 @@ class Behind:
             kept.talk = await stack.enter_async_context(self.agent.session(opening))
             while True:
                 text = await kept.messages.get()
+                for pattern, free in self.held.items():
+                    if re.search(pattern, kept.title):
+                        await free.wait()
                 _, prompt = self.understands[kept.title]
                 if not text.endswith(prompt.text) and "was broken off in its middle" not in text:
                     self.garbled.append(text)

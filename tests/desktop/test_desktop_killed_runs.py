@@ -27,7 +27,8 @@ from projects import ENV, repository
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 LIMIT_S = 120
-SCRIPT = {
+KILLED = Path(__file__).with_name("killed_unrecorded.py")
+SCRIPT: dict[str, Any] = {
     "process": False,
     "can_resume": True,
     "tasks": [
@@ -60,9 +61,27 @@ class Reading(Behind):
     def __init__(self, agent: Agent) -> None:
         super().__init__(agent)
         self.asked: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self.twice: list[str] = []
+        """Tasks that were begun while another session was at work for them."""
+        self.looks_until_it_ends = 0
+        """How often one has to look at a session that was interrupted until it has stopped."""
+        self._ending: list[Any] | None = None
+
+    async def _answer(self, name: str, arguments: list[Any]) -> Any:
+        if name == "interrupt" and self.looks_until_it_ends:
+            self._ending = arguments
+            return None
+        if self._ending is not None and name in ("getSession", "getAll"):
+            self.looks_until_it_ends -= 1
+            if not self.looks_until_it_ends:
+                ending, self._ending = self._ending, None
+                await super()._answer("interrupt", ending)
+        return await super()._answer(name, arguments)
 
     def _begin(self, kept: Kept, text: str) -> None:
-        task = re.sub(r"_r\d+$", "", kept.title.partition("_worker_")[2])
+        task = task_of(kept)
+        if any(other.running and task_of(other) == task for other in self.sessions.values() if other != kept):
+            self.twice.append(task)
         nonce = re.findall(r'to be copied into "nonce": (\S+)', text)[-1]
         phase = RESERVED.get(task, Phase.WORKER_EXECUTION).value
         variables = {"TASK_ID": task, "CWD": kept.cwd}
@@ -70,6 +89,10 @@ class Reading(Behind):
         self.understands[kept.title] = (Opening(name=kept.title, cwd=Path(kept.cwd), env={}), prompt)
         super()._begin(kept, text)
         self.asked[task].set()
+
+
+def task_of(kept: Kept) -> str:
+    return re.sub(r"_r\d+$", "", kept.title.partition("_worker_")[2])
 
 
 class Desk:
@@ -85,9 +108,11 @@ class Desk:
         }
 
     @asynccontextmanager
-    async def begun(self, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def begun(
+        self, *arguments: str, program: tuple[str, ...] = ("-P", "-m", "bigtask")
+    ) -> AsyncIterator[asyncio.subprocess.Process]:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "bigtask", *arguments),
+            *(sys.executable, *program, *arguments),
             cwd=self.project,
             env=self.env,
             stdin=asyncio.subprocess.DEVNULL,
@@ -147,6 +172,34 @@ async def test_sessions_are_found_again_and_nothing_is_begun_or_asked_twice(tmp_
                 _, err = await process.communicate()
             assert process.returncode == 0, err.decode()
         require_once(application, await told(desk))
+
+
+@pytest.mark.parametrize("task", ["@planning", "left"])
+async def test_a_session_that_had_begun_before_that_was_recorded_is_ended(tmp_path: Path, task: str) -> None:
+    listens = [{"do": "listen"}, {"do": "write", "path": "late.txt", "content": "late"}, {"do": "answer"}]
+    turns = [{"when": {"task": task, "attempt": 1}, "steps": listens}]
+    script = {**SCRIPT, "tasks": SCRIPT["tasks"][:1], "turns": turns}
+    application = Reading(ScriptedAgent(script_of(script)))
+    async with application.serving(), browsing(application.port) as browser:
+        desk = Desk(tmp_path, browser.url)
+        begun = tmp_path / "begun"
+        killing = ("-P", str(KILLED), task, str(begun))
+        run = ("run", "_default", "Do it", "--agent", "desktop", "--yes", "--max-budget-usd", "5", "--json")
+        async with desk.begun(*run, program=killing) as process:
+            await asyncio.wait_for(application.asked[task].wait(), LIMIT_S)
+            begun.touch()
+            assert await asyncio.wait_for(process.wait(), LIMIT_S) == -signal.SIGKILL
+        (left,) = [kept for kept in application.sessions.values() if kept.title.endswith(f"_{task}")]
+        assert left.running
+        application.looks_until_it_ends = 10
+        status, _, err = await desk.bigtask("resume", "last", "--json")
+        assert status == 0, err
+        assert (left.running, left.archived) == (False, True)
+        assert all(kept.archived for kept in application.sessions.values())
+        assert application.twice == []
+        spawned = [event["data"] for event in await told(desk) if event["type"] == "worker:spawned"]
+        assert [one["attempt"] for one in spawned if one["taskId"] == task] == [1, 2]
+        assert {one["attempt"] for one in spawned if one["taskId"] != task} == {1}, spawned
 
 
 def require_once(application: Behind, events: list[dict[str, Any]]) -> None:

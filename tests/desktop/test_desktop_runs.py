@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import pytest
 
 from bigtask import Options, OrchestratorModule, WorkerConfig
 from bigtask.agents.offline.agent import OfflineAgent
+from bigtask.agents.scripted.agent import ScriptedAgent
+from bigtask.agents.scripted.script import script_of
 from bigtask.core import events as e
 from bigtask.core.run import Run
 from desktop.setting import Setting, setting
@@ -114,6 +118,87 @@ async def test_a_run_goes_on_after_a_reload_and_a_restart_in_its_middle(tmp_path
         assert place.behind.calls.count("start") == len(kept_by(place))
 
 
+async def reload(place: Setting) -> None:
+    before = place.behind.opened
+    await place.browser.tell("Page.reload")
+    await until(lambda: place.behind.opened > before)
+
+
+async def restart(place: Setting) -> None:
+    await place.browser.end()
+    await place.behind.break_off()
+    await place.browser.start()
+
+
+async def crash(place: Setting) -> None:
+    await place.browser.crash()
+    await until(lambda: not place.behind.open)
+    await reload(place)
+
+
+DISTURBED = {
+    "_worker_@planning$": reload,
+    "_worker_[^@]": restart,
+    "_worker_@verification$": crash,
+}
+WRITES = {
+    "process": False,
+    "tasks": [{**task, "scope": [f"{task['id']}.txt"]} for task in TASKS],
+    "turns": [
+        {
+            "when": {"task": task["id"]},
+            "steps": [
+                {"do": "write", "path": f"{task['id']}.txt", "content": "{TASK_ID}\n", "how": "append"},
+                {"do": "answer"},
+            ],
+        }
+        for task in TASKS
+    ],
+}
+
+
+@pytest.mark.parametrize("template", ["documentation", "implementation"])
+async def test_a_whole_run_goes_on_after_a_reload_a_restart_and_a_crash(
+    tmp_path: Path, template: str
+) -> None:
+    project = repository(tmp_path / "project", SOURCE)
+    written = template == "implementation"
+    playing = ScriptedAgent(script_of(WRITES)) if written else OfflineAgent()
+    async with setting(playing) as place, module(place, tmp_path / "home") as bigtask:
+        place.behind.held = {pattern: asyncio.Event() for pattern in DISTURBED}
+        broken_off: set[str] = set()
+        id = await begun(bigtask, project.root, template)
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(followed(bigtask, id))
+            for pattern, disturb in DISTURBED.items():
+                await until(lambda pattern=pattern: bool(at_work(place, pattern)))
+                broken_off |= at_work(place, pattern) if disturb is restart else set()
+                await disturb(place)
+                place.behind.held[pattern].set()
+        run = following.result()
+        assert run.outcome == "complete"
+        records = list(run.all_records())
+        assert [len(record.attempts) for record in records] == [1] * len(records)
+        assert all(kept.archived for kept in kept_by(place))
+        assert place.behind.garbled == []
+        # Every session was begun once, and told its task once; what the restart broke off, to go on.
+        assert place.behind.calls.count("start") == len(kept_by(place)) == len(records)
+        told = {kept.title: sum(row["type"] == "user" for row in kept.rows) for kept in kept_by(place)}
+        assert broken_off
+        assert told == {title: 1 + (title in broken_off) for title in told}
+        await bigtask.orchestrators.merge(run.id)
+        if written:
+            assert {id: (project.root / f"{id}.txt").read_text() for id in run.tasks} == {
+                id: f"{id}\n" for id in run.tasks
+            }
+        else:
+            assert any("total" in page.read_text() for page in project.root.rglob("*.md"))
+
+
+def at_work(place: Setting, pattern: str) -> set[str]:
+    return {kept.title for kept in kept_by(place) if kept.running and re.search(pattern, kept.title)}
+
+
 async def test_a_run_that_nobody_holds_any_more_is_gone_on_with_in_its_sessions(tmp_path: Path) -> None:
     steps = [{"do": "progress", "percent": 10}, {"do": "hang"}]
     script = {
@@ -144,6 +229,10 @@ def kept_by(place: Setting) -> list[Any]:
 
 
 async def until_at_work(place: Setting, count: int) -> None:
+    await until(lambda: sum(kept.running for kept in kept_by(place)) >= count)
+
+
+async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(LIMIT_S):
-        while sum(kept.running for kept in kept_by(place)) < count:  # noqa: ASYNC110 - the browser's doing
-            await asyncio.sleep(0.05)
+        while not holds():  # noqa: ASYNC110 - it is the browser that is waited for
+            await asyncio.sleep(0.02)

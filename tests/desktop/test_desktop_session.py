@@ -145,6 +145,48 @@ async def test_twenty_sessions_work_at_once_over_one_connection(tmp_path: Path) 
         assert [kept.archived for kept in place.behind.sessions.values()] == [True] * 20
 
 
+async def test_turns_that_end_at_once_are_told_by_the_page_and_looked_at_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nobody looks by himself.
+    monkeypatch.setattr("bigtask.agents.desktop.session._HEARTBEAT_S", 2 * LIMIT_S)
+    async with setting(WAITS) as place:
+        agent = place.agent()
+        waiting: set[str] = set()
+
+        async def one(number: int) -> list[SessionEvent]:
+            async with agent.session(opening(tmp_path, f"{NAME}{number}")) as session:
+
+                async def hear(event: SessionEvent) -> None:
+                    if event == Text(text="hm", message=0):
+                        waiting.add(session.id)
+
+                return await played(session, on=hear)
+
+        async with asyncio.TaskGroup() as group:
+            playing = [group.create_task(one(number)) for number in range(20)]
+            await until(lambda: len(waiting) == 20)
+            before = place.behind.lists
+            for kept in place.behind.sessions.values():
+                assert kept.talk is not None
+                await kept.talk.send("go")
+        assert all(each.result()[-1] == TurnEnded() for each in playing)
+        assert place.behind.lists - before <= 6
+
+
+async def test_a_session_that_was_left_is_ended_once(tmp_path: Path) -> None:
+    async with setting(WAITS) as place:
+        agent = place.agent()
+        place.behind.understands[NAME] = opening(tmp_path), PROMPT
+        info = {"sessionId": NAME, "title": NAME, "cwd": str(tmp_path), "message": PROMPT.text}
+        await place.behind._answer("start", [info])
+        assert await agent.end_left([f"{NAME}_r1", NAME]) == [NAME]
+        kept = place.behind.sessions[NAME]
+        assert (kept.running, kept.archived) == (False, True)
+        assert await agent.end_left([NAME]) == []
+        assert place.behind.calls == ["start", "interrupt", "archive"]
+
+
 async def test_hostile_strings_arrive_as_they_were_said(tmp_path: Path) -> None:
     async with setting(plays({"do": "say", "text": HOSTILE})) as place:
         agent = place.agent()

@@ -140,12 +140,12 @@ def command(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def served(home: Path, *arguments: str) -> Iterator[Served]:
+def served(home: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Served]:
     """Until the end of the block, which ends it as its person would. A bug that it logged fails the test."""
     home.parent.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
         command("--port", "0", "--json", *arguments),
-        env=environment(home),
+        env={**environment(home), **(env or {})},
         cwd=home.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

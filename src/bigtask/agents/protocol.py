@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -219,3 +219,13 @@ class Agent(Protocol):
         """A sentence saying why this agent can't do that template's work, or None."""
 
     def session(self, opening: Opening) -> AbstractAsyncContextManager[Session]: ...
+
+
+@runtime_checkable
+class KeepsSessions(Protocol):
+    """What an agent can do besides whose sessions are kept by another program, and go on there when ours has
+    ended."""
+
+    async def end_left(self, names: Sequence[str]) -> Sequence[str]:
+        """Ends the sessions that were opened under these names (`Opening.name`) and that nobody goes on
+        with: the names of those that had to be ended. Raises BigtaskError where that can't be done."""

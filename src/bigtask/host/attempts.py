@@ -22,6 +22,7 @@ from bigtask.host.attempt_clock import end_s
 from bigtask.host.briefing import Briefer
 from bigtask.host.controls import Controls
 from bigtask.host.governor import Governor, Permit
+from bigtask.host.left_sessions import LeftSessions
 from bigtask.host.material import Material
 from bigtask.host.opening import opening_of
 from bigtask.host.places import Places
@@ -75,6 +76,7 @@ class Attempts:
         tell: Callable[[o.Observation], None],
         *,
         vigil: Vigil,
+        left: LeftSessions,
         trust: TrustGate | None,
         governor: Governor,
         standing: StandingAnswers | None,
@@ -89,6 +91,7 @@ class Attempts:
         self._briefer = briefer
         self._tell = tell
         self._vigil = vigil
+        self._left = left
         self._trust = trust
         self._governor = governor
         self._standing = standing
@@ -169,8 +172,9 @@ class Attempts:
                 del self._at_work[task_id]
 
     async def _carry_out(self, case: _Case) -> o.Ended | _NotBegun:
-        """Everything that may hold the attempt up comes first: its workspace, what the project brings for its
-        agent, the distance to the session before it, and its account."""
+        """Everything that may hold the attempt up comes first: sessions that an earlier holder left at work,
+        its workspace, what the project brings for its agent, the distance to the session before it, and its
+        account."""
         task_id, number = case.record.task.id, case.attempt.number
         try:
             agent = self._agent(case.attempt.agent)
@@ -180,6 +184,7 @@ class Attempts:
         def say(printed: str) -> None:
             case.transcript.write("setup", printed)
 
+        await self._left.wait_ended()
         resumed = case.attempt.session_id is not None
         workspace = await self._places.ready(task_id, number, say, resumed=resumed)
         if isinstance(workspace, o.Unprepared):

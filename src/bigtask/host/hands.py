@@ -25,6 +25,7 @@ from bigtask.host.governor import Governor
 from bigtask.host.home import RunFolder
 from bigtask.host.hooks import Hooks
 from bigtask.host.integration import Integration
+from bigtask.host.left_sessions import LeftSessions
 from bigtask.host.places import Places
 from bigtask.host.preparation import Preparation
 from bigtask.host.standing_answers import StandingAnswers
@@ -98,6 +99,7 @@ class Hands:
         self._stopped = False
         self._vigil = vigil or Vigil(None)
         self._standing = standing
+        self._left = LeftSessions(run, agents)
         self._attempts = Attempts(
             run,
             agents,
@@ -106,6 +108,7 @@ class Hands:
             Briefer(run, template, self.knows),
             lambda seen: self.tell(seen),
             vigil=self._vigil,
+            left=self._left,
             trust=trust,
             governor=governor or Governor(),
             standing=standing,
@@ -181,10 +184,12 @@ class Hands:
             self._release(happened.task_id, attempt.number)
 
     def tidy(self) -> None:
-        """Gives up the worktrees of ended attempts that an earlier holder had no time for, and takes a merge
-        out that it left undecided and nobody wants any more."""
+        """Ends the sessions and gives up the worktrees of ended attempts that an earlier holder had no time
+        for, and takes a merge out that it left undecided and nobody wants any more."""
         if self._standing is not None:
             self._standing.catch_up()
+        if found := self._left.found():
+            self._background(self._left.end(found))
         if not self.places.isolated or not self.places.reachable:
             return
         workspaces = self.places.workspaces
@@ -244,6 +249,7 @@ class Hands:
         """The worktree goes when its session has ended; the branch stays, and whatever wasn't committed is
         kept under a rescue ref."""
         await self._attempts.wait_ended(task_id, number)
+        await self._left.wait_ended()
         try:
             held = await self._vigil.held(task_id, number, self.tell)
             if held:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bigtask.agents.claude.project_rules import RULES
 from bigtask.agents.desktop.application import PATIENCE_S, Application, look_over
 from bigtask.agents.desktop.endpoint import DEFAULT, Endpoint, endpoint_of
-from bigtask.agents.desktop.session import opened
+from bigtask.agents.desktop.session import end_left, opened
 from bigtask.agents.protocol import Availability, Opening, Session, Traits
 from bigtask.errors import AgentUnavailable, InvalidInput
 
@@ -78,6 +78,11 @@ class DesktopAgent:
                 )
         async with self._attached() as application, opened(opening, application) as session:
             yield session
+
+    async def end_left(self, names: Sequence[str]) -> Sequence[str]:
+        """Raises AgentUnavailable, SessionLost and InvalidInput."""
+        async with self._attached() as application:
+            return [name for name in names if await end_left(application, name)]
 
     @asynccontextmanager
     async def _attached(self) -> AsyncIterator[Application]:

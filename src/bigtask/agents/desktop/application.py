@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from websockets.exceptions import WebSocketException
@@ -33,6 +33,7 @@ from bigtask.errors import AgentUnavailable
 PATIENCE_S = 60.0
 """How long the application may be away while sessions go on there."""
 _AGAIN_S = 0.25
+_BURST_S = 0.01
 _LOOK_OVER_S = 3.0
 _SHAKING_S = 5.0
 """A page that has crashed says nothing, and one that is being loaded takes a while."""
@@ -50,6 +51,14 @@ class Refused(Exception):
     """A function of the page has thrown: it was run, and this is what it said."""
 
 
+class _Wanted(NamedTuple):
+    """A look at a session, with what is found, or what was in the way."""
+
+    id: str
+    after: str | None
+    answer: asyncio.Future[Any]
+
+
 class Application:
     """For sessions of one event loop. `patience_s` is for an application that was there before."""
 
@@ -62,6 +71,9 @@ class Application:
         self._known = False
         self._pushes = False
         self._news: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._heard_of: set[str] = set()
+        self._burst: asyncio.TimerHandle | None = None
+        self._wanted: list[_Wanted] = []
 
     @property
     def pushes(self) -> bool:
@@ -101,9 +113,39 @@ class Application:
         """
 
         async def look() -> Seen | None:
-            return seen(await self._run(LOOK, id, after, MOST_ROWS))
+            return seen(await self._looked(id, after))
 
         return await self._until_told(look)
+
+    async def _looked(self, id: str, after: str | None) -> Any:
+        """Whoever is the first to want to looks for all that want to before the loop goes round. Raises
+        Refused and Away."""
+        mine = _Wanted(id, after, asyncio.get_running_loop().create_future())
+        self._wanted.append(mine)
+        if len(self._wanted) == 1:
+            await self._look_for(self._wanted)
+        match await mine.answer:
+            case Away() | Refused() as error:
+                raise error
+            case {"error": str(why)}:
+                raise Refused(why)
+            case told:
+                return told
+
+    async def _look_for(self, wanted: list[_Wanted]) -> None:
+        told: Sequence[Any] | Away | Refused = Away("whoever was looking was broken off", ran=False)
+        try:
+            await asyncio.sleep(0)
+            self._wanted = []
+            told = await self._run(LOOK, [(each.id, each.after) for each in wanted], MOST_ROWS)
+        except (Away, Refused) as error:
+            told = error
+        finally:
+            if self._wanted is wanted:
+                self._wanted = []
+            for number, each in enumerate(wanted):
+                if not each.answer.done():
+                    each.answer.set_result(told if isinstance(told, Exception) else told[number])
 
     async def _until_told(self, asking: Callable[[], Awaitable[_T]]) -> _T:
         loop = asyncio.get_running_loop()
@@ -206,10 +248,18 @@ class Application:
             self._wake("")
 
     def _wake(self, id: str) -> None:
-        heard = self._news.values() if not id else [self._news[id]] if id in self._news else []
-        for waiting in heard:
-            for news in waiting:
-                news.set()
+        """Soon: news come in bursts, and one look is enough for all of a burst."""
+        self._heard_of.add(id)
+        if self._burst is None:
+            self._burst = asyncio.get_running_loop().call_later(_BURST_S, self._wake_all)
+
+    def _wake_all(self) -> None:
+        self._burst = None
+        heard_of, self._heard_of = self._heard_of, set()
+        for id, waiting in self._news.items():
+            if id in heard_of or "" in heard_of:
+                for news in waiting:
+                    news.set()
 
 
 _WATCHING: tuple[tuple[str, Mapping[str, Any]], ...] = (

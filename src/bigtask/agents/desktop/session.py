@@ -16,7 +16,7 @@ from bigtask.agents.desktop.surface import Pending, Seen, texts_of
 from bigtask.agents.desktop.transcript_rows import Rows
 from bigtask.agents.protocol import Opening, Prompt, SessionEvent, SessionLost, TurnEnded, UsageReported
 from bigtask.core.liveness import Activity
-from bigtask.errors import Conflict
+from bigtask.errors import AgentUnavailable, Conflict
 from bigtask.sink import log
 
 _RULES = (
@@ -35,7 +35,6 @@ _QUIET_S = 2.0
 """After how long a turn that nothing goes on in counts as over, although no row says that it has ended."""
 _REACTION_S = 20.0
 _SOON_S = 0.1
-_BURST_S = 0.01
 _CLOSING_S = 3.0
 
 
@@ -48,6 +47,29 @@ async def opened(opening: Opening, application: Application) -> AsyncIterator[De
             yield session
         finally:
             await session.stop()
+
+
+async def end_left(application: Application, name: str) -> bool:
+    """Interrupts the session of that name, waits until it has stopped and archives it. Whether there was one
+    that wasn't archived yet.
+
+    Raises AgentUnavailable where the application doesn't do it, and SessionLost where it doesn't answer.
+    """
+    seen = await application.look(name, None)
+    if seen is None or (seen.archived and not seen.running):
+        return False
+    try:
+        if seen.running or seen.pending:
+            await application.ask("interrupt", seen.id)
+            async with asyncio.timeout(_REACTION_S):
+                while (now := await application.look(name, None)) is not None and now.running:  # noqa: ASYNC110 - where nothing is pushed, nothing tells it
+                    await asyncio.sleep(_SOON_S)
+        await application.ask("archive", seen.id)
+    except TimeoutError:
+        raise AgentUnavailable("Claude Desktop doesn't react to an interruption") from None
+    except (Away, Refused) as error:
+        raise AgentUnavailable(f"Claude Desktop doesn't end the session {name}: {error}") from error
+    return True
 
 
 class DesktopSession:
@@ -269,8 +291,6 @@ class DesktopSession:
         with suppress(TimeoutError):
             async with asyncio.timeout(most_s):
                 await self._news.wait()
-                # Rows come in bursts, and one look is enough for all of a burst.
-                await asyncio.sleep(_BURST_S)
 
     async def _look(self) -> Seen | None:
         # Before: what comes while one looks is looked at once more.

@@ -45,40 +45,55 @@ CALL = """function (name, args) {
   return globalThis['claude.web'].LocalSessions[name](...args);
 }"""
 
-LOOK = """async function (id, after, most) {
+LOOK = f"""async function (wanted, most) {{
+  // Before anything is read: what comes from here on is told again.
+  if (globalThis.{BINDING}Told) globalThis.{BINDING}Told.clear();
   const api = globalThis['claude.web'].LocalSessions;
   let found = null;
-  try { found = api.getSession ? await api.getSession(id) : null } catch {}
-  if (!found) found = (await api.getAll()).find(each => each.sessionId === id || each.title === id);
-  if (!found) return null;
-  const told = await api.getTranscript(found.sessionId), all = Array.isArray(told) ? told : told.messages;
-  const at = after === null ? 0 : all.findLastIndex(row => row.uuid === after) + 1;
+  try {{ if (wanted.length === 1 && api.getSession) found = await api.getSession(wanted[0][0]) }} catch {{}}
+  const all = found ? [] : await api.getAll();
   const kept = block => block.type === 'text' || block.type === 'tool_use';
-  const rows = all.slice(at, at + most).map(row => row.message && Array.isArray(row.message.content)
-    ? {...row, toolUseResult: undefined, message: {...row.message, content: row.message.content.filter(kept)}}
-    : row);
-  return {
-    sessionId: found.sessionId, model: found.model, running: !!(found.isRunning || found.turnRunning),
-    pending: [...(found.pendingToolPermissions || []), ...(found.pendingQuestions || [])],
-    rows, more: all.length > at + rows.length,
-  };
-}"""
-"""Texts and tool calls only: what tools have answered can be large, and is never used."""
+  const bare = message => ({{...message, content: message.content.filter(kept)}});
+  const look = async ([id, after]) => {{
+    const one = found || all.find(each => each.sessionId === id || each.title === id);
+    if (!one) return null;
+    const told = await api.getTranscript(one.sessionId), whole = Array.isArray(told) ? told : told.messages;
+    const at = after === null ? 0 : whole.findLastIndex(row => row.uuid === after) + 1;
+    const rows = whole.slice(at, at + most).map(row => row.message && Array.isArray(row.message.content)
+      ? {{...row, toolUseResult: undefined, message: bare(row.message)}} : row);
+    return {{
+      sessionId: one.sessionId, model: one.model, running: !!(one.isRunning || one.turnRunning),
+      pending: [...(one.pendingToolPermissions || []), ...(one.pendingQuestions || [])],
+      archived: !!one.isArchived, rows, more: whole.length > at + rows.length,
+    }};
+  }};
+  return Promise.all(wanted.map(each => look(each).catch(error => ({{error: String(error)}}))));
+}}"""
+"""Many sessions at once, each as its id and the row after which to begin: one round trip for all whose turns
+end together. Texts and tool calls only: what tools have answered can be large, and is never used."""
 
 WATCH = f"""(() => {{
+  const told = globalThis.{BINDING}Told = globalThis.{BINDING}Told || new Set();
   const tell = id => {{ try {{ globalThis.{BINDING}(String(id)) }} catch {{}} }};
+  const news = from => {{
+    const id = from && from.sessionId;
+    if (told.has(id)) return;
+    told.add(id);
+    tell(id);
+  }};
   const arm = () => {{
     const web = globalThis['claude.web'], api = web && web.LocalSessions;
     if (!api || !globalThis.{BINDING}) return setTimeout(arm, 50);
     if (globalThis.{BINDING}Armed) return;
     globalThis.{BINDING}Armed = true;
-    if (api.onOnEvent) api.onOnEvent(event => tell(event && event.sessionId));
-    if (api.onOnToolPermissionRequest) api.onOnToolPermissionRequest(asked => tell(asked && asked.sessionId));
+    if (api.onOnEvent) api.onOnEvent(news);
+    if (api.onOnToolPermissionRequest) api.onOnToolPermissionRequest(news);
     tell('');
   }};
   arm();
 }})()"""
-"""Tells by the binding of which session there is news: its id, empty for all of them."""
+"""Tells by the binding of which session there is news: its id, empty for all of them. It is told once, until
+somebody looks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +112,7 @@ class Seen:
     id: str
     model: str | None
     running: bool
+    archived: bool
     pending: tuple[Pending, ...]
     rows: tuple[Mapping[str, Any], ...]
     more: bool
@@ -124,7 +140,7 @@ def require(told: Mapping[str, Any]) -> bool:
 
 
 def seen(told: Any) -> Seen | None:
-    """From what `LOOK` has answered; None where there is no such session.
+    """From what `LOOK` has answered for one; None where there is no such session.
 
     Raises AgentUnavailable where it isn't what is known of the interface.
     """
@@ -136,6 +152,7 @@ def seen(told: Any) -> Seen | None:
                 id=id,
                 model=told["model"] if isinstance(told.get("model"), str) else None,
                 running=bool(told.get("running")),
+                archived=bool(told.get("archived")),
                 pending=tuple(one for each in pending if (one := _pending(each)) is not None),
                 rows=tuple(row for row in rows if isinstance(row, dict)),
                 more=bool(told.get("more")),
