@@ -134,8 +134,8 @@ async def test_a_base_that_nothing_can_start_from_is_refused_before_there_is_a_r
 ) -> None:
     with pytest.raises(InvalidInput, match="nosuch is no commit of this repository: choose a branch"):
         await settings(desk, project, {}, base="nosuch")
+    (tmp_path / "folder").mkdir()
     with pytest.raises(InvalidInput, match="only a git repository has a base"):
-        (tmp_path / "folder").mkdir()
         await settings(desk, project, {}, cwd=tmp_path / "folder", base="main")
     assert list(desk.home.folders()) == []
     assert (await settings(desk, project, {}, base="HEAD")).base == "HEAD"

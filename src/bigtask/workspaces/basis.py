@@ -82,8 +82,8 @@ def _require_readable(root: Path | None, paths: Iterable[str]) -> None:
     ]
     if closed:
         raise InvalidInput(
-            f"{named(closed)} can't be read by you: have that made readable, or have git ignore what the work "
-            "doesn't need"
+            f"{named(closed)} can't be read by you: have that made readable, or have git ignore what the "
+            "work doesn't need"
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bigtask.errors import GitError
 from bigtask.workspaces.git import NOTHING
+from bigtask.workspaces.sparse import show_changed
 from bigtask.workspaces.staging import reveal, stage, state
 from bigtask.workspaces.worktree import Worktree
 
@@ -20,6 +21,7 @@ async def bring_up(tree: Worktree, to: str, rescue: str) -> None:
     if not tree.exists:
         tree.path.parent.mkdir(parents=True, exist_ok=True)
         await tree.repository.call("worktree", "add", "-q", "--detach", "--", str(tree.path), to)
+        await show_changed(tree.git, tree.base)
         await tree.submodules.fill(tree.git)
         return
     git = tree.git
@@ -32,6 +34,7 @@ async def bring_up(tree: Worktree, to: str, rescue: str) -> None:
     except GitError:
         await _put_aside(tree, head, rescue)
         await git.call("read-tree", "-m", "-u", head, to)
+    await show_changed(git, tree.base)
     await git.call("update-ref", "-m", "bigtask: beside", "--no-deref", "--", "HEAD", to, head)
 
 

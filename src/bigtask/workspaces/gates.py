@@ -42,6 +42,7 @@ OPTIONS = frozenset(
         "--create-reflog",
         "--detach",
         "--diff3",
+        "--diff-filter",
         "--directory",
         "--exclude-from",
         "--exclude-standard",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bigtask.errors import GitError
 from bigtask.workspaces import names
+from bigtask.workspaces.sparse import show_changed
 from bigtask.workspaces.worktree import Rescue, Worktree
 
 _LOOKED_AT = 64
@@ -45,6 +46,8 @@ class IntegrationTree:
             await self.tree.git.call("read-tree", "-m", "-u", old, new)
         except GitError:
             await self.force_back()
+        else:
+            await show_changed(self.tree.git, self.tree.base)
 
     async def force_back(self) -> Rescue | None:
         """Somebody left changes where the branch has other ones: keep them, and follow the branch."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from bigtask.workspaces.changes import ConflictedFile, Side
 from bigtask.workspaces.git import Git
 from bigtask.workspaces.merging import Merge, content, marked
+from bigtask.workspaces.sparse import show_changed
 from bigtask.workspaces.staging import difference, reveal, stage, state
 
 _RECORD = "bigtask-merge"
@@ -23,9 +24,11 @@ def is_begun(git: Git, onto: str) -> bool:
     return _record(git)[:1] == [onto]
 
 
-async def begin(git: Git, *, onto: str, work: str, merge: Merge) -> None:
-    """In a clean worktree at `work`. A process that ends on the way leaves no record."""
+async def begin(git: Git, *, onto: str, work: str, merge: Merge, base: str) -> None:
+    """In a clean worktree at `work`, of a run that began at `base`. A process that ends on the way leaves no
+    record."""
     await git.call("read-tree", "-m", "-u", work, merge.tree)
+    await show_changed(git, base)
     if merge.undecided:
         lines = b"".join(_stages(merge.undecided, "0" * len(merge.tree)))
         await git.call("update-index", "-z", "--index-info", input=lines)

@@ -63,7 +63,7 @@ class MergingWork:
                 workspace = await self.attempts.acquire(task_id, n, begun)
             merge = await self._merge(task_id, n, onto, begun, strategy)
             if not lies_there:
-                await merging_begun.begin(tree.git, onto=onto, work=begun, merge=merge)
+                await merging_begun.begin(tree.git, onto=onto, work=begun, merge=merge, base=tree.base)
             versions = self.run.home / "conflicts" / f"{task_id}.{n}"
             await merging_versions.write(git, versions, merge.undecided)
             paths = [file.path for file in merge.undecided]

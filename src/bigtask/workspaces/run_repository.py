@@ -65,6 +65,7 @@ class RunRepository:
             common_dir=self.common_dir,
             path=self.folder(task_id, n),
             branch=branch,
+            base=names.base_ref(self.run_id),
             trash=self.home / "trash",
             submodules=self.submodules,
             private=prepared.private(self.home, names.folder(self.run_id, task_id, n)),

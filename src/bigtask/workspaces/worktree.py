@@ -12,6 +12,7 @@ from pathlib import Path
 from bigtask.errors import GitError
 from bigtask.workspaces import beneath, names
 from bigtask.workspaces.git import NOTHING, Git
+from bigtask.workspaces.sparse import show_changed
 from bigtask.workspaces.staging import State, reveal, stage, state
 from bigtask.workspaces.submodules import Submodules
 
@@ -26,7 +27,8 @@ class Rescue:
 
 @dataclass(frozen=True, kw_only=True)
 class Worktree:
-    """`repository` is what it belongs to, `common_dir` that one's git dir, `path` where the files are.
+    """`repository` is what it belongs to, `common_dir` that one's git dir, `path` where the files are, `base`
+    the ref that the run began at.
 
     `path`'s last part is the name of git's record as well, so that both are found after a crash.
     """
@@ -35,6 +37,7 @@ class Worktree:
     common_dir: Path
     path: Path
     branch: str
+    base: str
     trash: Path
     submodules: Submodules
     private: frozenset[str] = frozenset()
@@ -67,6 +70,7 @@ class Worktree:
         """Check the branch, which exists, out into the folder, which doesn't."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         await self.repository.call("worktree", "add", "-q", "--", str(self.path), self.branch)
+        await show_changed(self.git, self.base)
         await self.submodules.fill(self.git)
 
     def free_index(self) -> None:
@@ -134,6 +138,7 @@ class Worktree:
             # Whatever branch the agent went to must not be moved by the reset.
             await git.call("symbolic-ref", "HEAD", own)
             await git.call("reset", "-q", "--hard", "--no-recurse-submodules")
+            await show_changed(git, self.base)
         return rescued
 
     async def remove(self) -> None:
