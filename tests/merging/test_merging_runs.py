@@ -467,10 +467,10 @@ async def test_who_is_cancelled_while_its_merge_is_checked_is_taken_out(
         assert merged["files"] == ["first.txt"]
     async with runs.carried_out(folder=folder):
         async with asyncio.timeout(30):
-            while project.git("for-each-ref", "refs/bigtask/trial"):
+            # The branch comes first; its worktree follows.
+            while not is_tidy(project, folder):
                 await runs.link.changes()
     assert "second.txt" not in files(project, folder)
-    assert is_tidy(project, folder)
 
 
 # Without the defences
