@@ -94,14 +94,6 @@ def test_a_command_that_already_holds_changes_nothing():
     assert world.ask(c.Cancel()) == ()
 
 
-def test_what_held_while_a_run_went_on_holds_no_more_at_its_end():
-    world = started(task("a"))
-    assert world.ask(c.Start()) == world.ask(c.Confirm()) == ()
-    world.ask(c.Cancel())
-    refuses(world, c.Start(), Conflict, "the run is cancelled: start isn't possible")
-    refuses(world, c.Confirm(), Conflict, "the run is cancelled: confirm isn't possible")
-
-
 @pytest.mark.parametrize(
     ("command", "said"),
     [

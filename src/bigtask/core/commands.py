@@ -125,7 +125,7 @@ def obey(run: Run, command: AnyCommand, *, resumable: Container[str] = ()) -> tu
 def _consider(run: Run, command: AnyCommand, resumable: Container[str]) -> tuple[e.Happened, ...]:
     match command:
         case Start():
-            if run.started and run.outcome is None:
+            if run.started:
                 return ()
             require(run, "start")
             return (e.Started(by=command.by),)
@@ -182,7 +182,7 @@ def _task(run: Run, id: str) -> TaskRecord:
 
 
 def _confirm(run: Run, command: Confirm) -> tuple[e.Happened, ...]:
-    if run.confirmed and run.outcome is None:
+    if run.confirmed:
         return ()
     require(run, "confirm")
     if run.plan is None:
