@@ -81,6 +81,8 @@ def test_a_move_that_holds_already_is_a_success_and_one_that_isnt_possible_says_
     assert server.ask("POST", f"{BASE}/{id}/pause").status == 200
     assert server.events(id)[-1]["seq"] == paused
     assert server.post(f"{BASE}/{id}/resume")["orchestrator"]["status"] == "confirming"
+    early = server.ask("POST", f"{BASE}/{id}/merge")
+    assert (early.status, early.said["details"]) == (409, {"status": "confirming"})
     server.post(f"{BASE}/{id}/cancel")
     assert server.ask("POST", f"{BASE}/{id}/cancel").status == 200
     refused = server.ask("POST", f"{BASE}/{id}/pause")
@@ -280,6 +282,13 @@ def test_no_json_breaks_the_server(shop: Workshop, bomb: bytes) -> None:
     ):
         refused = shop.server.ask(method, path, bomb)
         assert (refused.status, refused.said["error"]) == (400, "ValidationError"), (path, refused.text)
+
+
+def test_a_body_that_isnt_json_is_told_without_a_word_of_templates(shop: Workshop) -> None:
+    refused = shop.server.ask("POST", f"{BASE}/create", b"nonsense")
+    assert refused.status == 400
+    assert "line 1, column 1: a body is one object in JSON" in refused.said["message"]
+    assert "template" not in refused.said["message"]
 
 
 IDS = [

@@ -39,7 +39,7 @@ def test_a_wrong_field_is_told_with_what_is_wanted(body: dict[str, Any], said: s
 
 
 def test_a_body_that_isn_t_there_is_told_as_one() -> None:
-    assert sentence({"type": "missing", "loc": ("body",), "msg": "Field required"}) == "the body is missing"
+    assert sentence({"type": "missing", "loc": ("body",), "msg": "Field required"}) == "must not be empty"
 
 
 def test_what_has_no_words_of_ours_keeps_its_own() -> None:

@@ -57,54 +57,73 @@ async def hold(
     `handed` are variables for the sessions of attempts.
     """
     require_local(folder.path)
-    lock = Lock.take(folder.lock, who=who)
-    try:
-        if lock.before is not None:
-            await _end_what_is_left(lock.before)
+    async with AsyncExitStack() as stack:
+        await _lock(stack, folder, who)
         file = SqliteLog(folder.log, watch=watch_from(os.environ))
+        stack.push_async_callback(file.close)
+        found = await file.do(lambda connection: restored(connection, folder.id))
+        if found is None:
+            raise _never_made(folder)
+        run, kept = found
+        snapshots = SnapshotLog(file, run, kept=kept)
         secrecy = Secrecy(of_environment(os.environ))
-        transcripts = Transcripts(folder.transcripts, secrecy)
-        governor = governor_of(folder.home, os.environ)
-        try:
-            found = await file.do(lambda connection: restored(connection, folder.id))
-            if found is None:
-                raise _never_made(folder)
-            run, kept = found
-            snapshots = SnapshotLog(file, run, kept=kept)
-            template = thaw(run.created.template)
-            workspaces = await _workspaces(run, folder)
-            hands = Hands(
-                run,
-                folder,
-                template,
-                agents,
-                workspaces,
-                transcripts,
-                preparation=Preparation(run, folder.path, transcripts.redact),
-                vigil=Vigil(workspaces.integrity if isinstance(workspaces, RunWorkspaces) else None),
-                trust=TrustGate(run, Approvals(folder.home.approvals), folder.home.path),
-                governor=governor,
-                standing=StandingAnswers(run, KeptAnswers(folder.home.permissions)),
-                handed=handed,
-                redact=secrecy.text,
-            )
-            holder = Holder(run, snapshots, hands, idle=idle, secrecy=secrecy)
-            async with _guarded(hands, idle=idle), serve(holder, folder.socket):
-                # No task group: what the block raises has to arrive as it is.
-                carrying = asyncio.create_task(holder.carry_out(), name=f"holder of {folder.id}")
-                try:
-                    yield LocalLink(holder)
-                    await holder.let_hooks_end()
-                finally:
-                    holder.close()
-                    await carrying
-                    snapshots.keep_last()
-        finally:
-            governor.close()
-            transcripts.close()
-            await file.close()
+        hands = await _hands(stack, run, folder, agents, secrecy, handed)
+        holder = Holder(run, snapshots, hands, idle=idle, secrecy=secrecy)
+        await stack.enter_async_context(_guarded(hands, idle=idle))
+        await stack.enter_async_context(serve(holder, folder.socket))
+        async with _carrying_out(holder, snapshots, folder):
+            yield LocalLink(holder)
+
+
+async def _lock(stack: AsyncExitStack, folder: RunFolder, who: str) -> None:
+    lock = Lock.take(folder.lock, who=who)
+    stack.callback(lock.release)
+    if lock.before is not None:
+        await _end_what_is_left(lock.before)
+
+
+async def _hands(
+    stack: AsyncExitStack,
+    run: Run,
+    folder: RunFolder,
+    agents: AgentTable,
+    secrecy: Secrecy,
+    handed: Handed | None,
+) -> Hands:
+    transcripts = Transcripts(folder.transcripts, secrecy)
+    stack.callback(transcripts.close)
+    governor = governor_of(folder.home, os.environ)
+    stack.callback(governor.close)
+    template = thaw(run.created.template)
+    workspaces = await _workspaces(run, folder)
+    return Hands(
+        run,
+        folder,
+        template,
+        agents,
+        workspaces,
+        transcripts,
+        preparation=Preparation(run, folder.path, transcripts.redact),
+        vigil=Vigil(workspaces.integrity if isinstance(workspaces, RunWorkspaces) else None),
+        trust=TrustGate(run, Approvals(folder.home.approvals), folder.home.path),
+        governor=governor,
+        standing=StandingAnswers(run, KeptAnswers(folder.home.permissions)),
+        handed=handed,
+        redact=secrecy.text,
+    )
+
+
+@asynccontextmanager
+async def _carrying_out(holder: Holder, snapshots: SnapshotLog, folder: RunFolder) -> AsyncIterator[None]:
+    # No task group: what the block raises has to arrive as it is.
+    carrying = asyncio.create_task(holder.carry_out(), name=f"holder of {folder.id}")
+    try:
+        yield
+        await holder.let_hooks_end()
     finally:
-        lock.release()
+        holder.close()
+        await carrying
+        snapshots.keep_last()
 
 
 async def _end_what_is_left(before: Identity) -> None:

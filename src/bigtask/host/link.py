@@ -15,6 +15,7 @@ import msgspec
 from bigtask.core.commands import AnyCommand
 from bigtask.core.events import Event, Merged
 from bigtask.core.run import Run
+from bigtask.core.status import status
 from bigtask.errors import Conflict
 from bigtask.host.holder import Holder
 from bigtask.workspaces.changes import FileChange
@@ -109,4 +110,4 @@ class LocalLink:
 
 def _require_end(run: Run) -> None:
     if run.outcome is None:
-        raise Conflict("the run hasn't ended yet: merge when it has, or cancel it first")
+        raise Conflict("the run hasn't ended yet: merge when it has, or cancel it first", status=status(run))

@@ -9,7 +9,7 @@ import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -119,14 +119,12 @@ async def serve(
     )
     folder = folder_of(home)
     credentials = Credentials(folder, who=who, is_live=module.custody.is_live)
-    parts = Parts(
-        module=module, once=Once(folder / "keys"), system=SystemEvents(module.templates), traffic=Traffic()
-    )
-    with _listening(address) as listener:
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(_listening(address))
         port = listener.getsockname()[1]
         found = doors(address.host, port, tls=address.certificate is not None, proxy=address.proxy)
         gate = Gate(sign_ins=SignIns(folder / "sign-ins"), failures=Failures(), doors=found)
-        app = api(parts, gate)
+        app = api(_parts(module, folder), gate)
         endpoint = _mcp(module)
         if endpoint is not None:
             app.router.routes.append(endpoint.route)
@@ -134,18 +132,28 @@ async def serve(
         await module.initialize()
         left = await unattended(home, module.custody)
         proclaim(folder, found.url, local=found.local, certificate=_digest(address.certificate))
-        async with endpoint.running() if endpoint is not None else nullcontext():
-            with _ended_by_signals(server):
-                told = Welcome(
-                    url=found.url,
-                    link=link_to(gate),
-                    token_file=credentials.owner_file,
-                    delegate_file=credentials.delegate_file,
-                    unattended=left,
-                )
-                welcome(told)
-                async with _beside(beside, module, server):
-                    await server.serve([listener])
+        if endpoint is not None:
+            await stack.enter_async_context(endpoint.running())
+        stack.enter_context(_ended_by_signals(server))
+        welcome(_welcome(gate, credentials, left))
+        await stack.enter_async_context(_beside(beside, module, server))
+        await server.serve([listener])
+
+
+def _parts(module: OrchestratorModule, folder: Path) -> Parts:
+    return Parts(
+        module=module, once=Once(folder / "keys"), system=SystemEvents(module.templates), traffic=Traffic()
+    )
+
+
+def _welcome(gate: Gate, credentials: Credentials, left: int) -> Welcome:
+    return Welcome(
+        url=gate.doors.url,
+        link=link_to(gate),
+        token_file=credentials.owner_file,
+        delegate_file=credentials.delegate_file,
+        unattended=left,
+    )
 
 
 def _mcp(module: OrchestratorModule) -> Endpoint | None:

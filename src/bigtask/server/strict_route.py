@@ -16,6 +16,16 @@ from bigtask.server.envelope import failure
 from bigtask.server.refusal import Refusal, refusal_of
 from bigtask.templates.reading import Unreadable, parse_any
 
+_WORDS = (
+    (
+        'a template is one object in JSON: {"id": …, "name": …}',
+        'a body is one object in JSON: {"name": value, …}',
+    ),
+    ("the file", "the body"),
+    ("the template", "the JSON"),
+)
+"""What the reader of templates says, and what is said of a body instead."""
+
 
 class _StrictRequest(Request):
     async def json(self) -> Any:
@@ -24,7 +34,9 @@ class _StrictRequest(Request):
         try:
             return parse_any(await self.body())
         except Unreadable as unreadable:
-            said = str(unreadable).replace("the file", "the body").replace("the template", "the JSON")
+            said = str(unreadable)
+            for of_template, of_body in _WORDS:
+                said = said.replace(of_template, of_body)
             raise Refusal(400, f"the body can't be used: {said}") from None
 
 

@@ -40,9 +40,9 @@ _WANTED = {
 def sentence(found: Mapping[str, Any]) -> str:
     """`found` is one error as pydantic lists them, with `type`, `loc`, `input` and, for some, `ctx`."""
     kind, given = found["type"], found.get("input")
-    name = str(found["loc"][-1]) if len(found["loc"]) > 1 else "the body"
+    name = str(found["loc"][-1])
     if kind == "missing":
-        return f"{name} is missing"
+        return f"{name} is missing" if len(found["loc"]) > 1 else "must not be empty"
     if kind == "extra_forbidden":
         return f"{name} isn't known here{suggestion(name, _known())}"
     if kind == "string_too_short":
