@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
-from bigtask.cli.event_lines import MOODS, Line, Reach, line_of, printed
+from bigtask.cli.event_line import MOODS, Line, Reach
+from bigtask.cli.event_lines import line_of, printed
 from bigtask.cli.live import lasting
 from bigtask.core import events as e
 from bigtask.core.edits import DropTask, MergeTasks, ReorderTasks, SetTask

@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 import click
 
-from bigtask.cli.event_lines import Reach, line_of, printed
+from bigtask.cli.event_line import Reach
+from bigtask.cli.event_lines import line_of, printed
 from bigtask.cli.frame import print_json
 from bigtask.core.events import Event
 from bigtask.core.run import Run

@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bigtask.cli.asking import command_of, question_of, sentence, to_edit
-from bigtask.cli.event_lines import MOODS, Line, Reach, line_of, name_width
+from bigtask.cli.event_line import MOODS, Line, Reach
+from bigtask.cli.event_lines import line_of, name_width
 from bigtask.cli.keyboard import Keyboard
 from bigtask.cli.painter import Painter
 from bigtask.cli.picture import Slots, foot, picture

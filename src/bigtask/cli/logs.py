@@ -45,7 +45,8 @@ def command(frame: Frame, run_id: str, after: int, follow: bool, verify: bool, a
 
 
 def _list(source: RunSource, *, after: int, follow: bool, as_json: bool) -> None:
-    from bigtask.cli.event_lines import MOODS, head, line_of
+    from bigtask.cli.event_line import MOODS
+    from bigtask.cli.event_lines import head, line_of
     from bigtask.cli.reading import recorded
     from bigtask.cli.screen import Screen
 

@@ -9,7 +9,7 @@ from functools import partial
 from rich.text import Text
 
 from bigtask.cli.asking import Question
-from bigtask.cli.event_lines import phase_name
+from bigtask.cli.event_line import phase_name
 from bigtask.cli.limit_words import limit_words, stall_words
 from bigtask.cli.screen import WIDE
 from bigtask.core.run import Attempt, Run

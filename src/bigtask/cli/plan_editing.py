@@ -14,8 +14,8 @@ import msgspec
 from bigtask.cli import plan_text
 from bigtask.cli.editing import Knows, Way
 from bigtask.cli.editor import Draft
-from bigtask.cli.event_lines import edit_words
 from bigtask.cli.noted import with_notes
+from bigtask.cli.run_lines import edit_words
 from bigtask.core import plan as plans
 from bigtask.core.commands import EditPlan, require
 from bigtask.core.difference import difference, rebased, redirected
