@@ -18,7 +18,7 @@ from bigtask.agents.table import AgentTable
 from bigtask.core.commands import Start
 from bigtask.core.events import Created, Event, HookRan
 from bigtask.host.access import hold, read
-from bigtask.host.creation import Options, describe, settings_of
+from bigtask.host.creation import Options, settings_of, source_of
 from bigtask.host.home import Home, RunFolder, new_run_id
 from bigtask.host.link import RunLink
 from bigtask.host.log import SqliteLog
@@ -89,7 +89,7 @@ class Scene:
             template_id=template.id,
             template=template.raw,
             request="Do the work",
-            source=describe(await examine(root / below)),
+            source=source_of(await examine(root / below)),
             settings=replace(
                 made,
                 spawn_delay_ms=0,

@@ -34,7 +34,7 @@ def command(frame: Frame, as_json: bool) -> None:
     from bigtask.host.answer_record import record
     from bigtask.host.at_work import sessions_and_limits
 
-    found = [describe(agent) for agent in frame.agents.values()]
+    found = [agent_json(agent) for agent in frame.agents.values()]
     standing = sessions_and_limits(frame.home)
     for one, agent in zip(found, frame.agents.values(), strict=True):
         one.update(standing(agent))
@@ -69,7 +69,7 @@ def command(frame: Frame, as_json: bool) -> None:
     note("\nscripted:FILE plays a script instead of a model: bigtask demo shows one")
 
 
-def describe(agent: Agent) -> dict[str, Any]:
+def agent_json(agent: Agent) -> dict[str, Any]:
     available, traits = agent.availability(), agent.traits
     return {
         "name": agent.name,

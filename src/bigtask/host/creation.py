@@ -123,7 +123,7 @@ async def create(
             template_id=template.id,
             template=template.raw,
             request=text,
-            source=describe(source),
+            source=source_of(source),
             settings=settings,
             variables=dict(variables or {}),
             warnings=_warnings(template, variables or {}, source.root),
@@ -332,7 +332,7 @@ def _hooks(template: Template) -> dict[str, tuple[str, ...]]:
     return {name: tuple(command) for name, command in named.items() if command is not None}
 
 
-def describe(found: Found) -> Source:
+def source_of(found: Found) -> Source:
     """What a run keeps of where it was started."""
     prefix = f"{found.prefix}/" if found.prefix else ""
     return Source(

@@ -9,10 +9,10 @@ from bigtask.core.checks import commands_of_whole
 from bigtask.core.run import Attempt, Run, TaskRecord
 from bigtask.core.values import AGGREGATION, VERIFICATION, CheckResult
 from bigtask.host.checking import check
+from bigtask.host.conflict_words import conflict_words
 from bigtask.host.integration import places_of
-from bigtask.host.merged_work import describe, describe_for_verdict
+from bigtask.host.merged_work import merged_words, words_for_verdict
 from bigtask.host.places import Places
-from bigtask.host.resolution import describe as describe_conflict
 from bigtask.sink import Redact
 from bigtask.workspaces.values import Workspace
 
@@ -44,13 +44,13 @@ class Material:
         if attempt.resolves is None:
             return "", {}
         begun = await self._places.begun(record.task.id, attempt)
-        return self._redact(describe_conflict(self._run, record, begun)), places_of(begun)
+        return self._redact(conflict_words(self._run, record, begun)), places_of(begun)
 
     async def _for_aggregation(self, number: int) -> str:
         if not self._places.isolated:
             return ""
         await self._places.workspaces.begin_phase(number)
-        return describe(self._run, await self._places.workspaces.result())
+        return merged_words(self._run, await self._places.workspaces.result())
 
     async def _for_verification(self, number: int, workspace: Workspace) -> str:
         run, isolated = self._run, self._places.isolated
@@ -61,6 +61,6 @@ class Material:
             checks = await check(commands, workspace, self._redact)
             self._tell(o.Checked(task_id=VERIFICATION, attempt=number, results=checks))
         if not isolated:
-            return describe_for_verdict(run, checks)
+            return words_for_verdict(run, checks)
         patch = (await self._places.workspaces.diff()).decode(errors="replace")
-        return describe_for_verdict(run, checks, await self._places.workspaces.result(), patch)
+        return words_for_verdict(run, checks, await self._places.workspaces.result(), patch)

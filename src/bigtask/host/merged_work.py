@@ -22,12 +22,12 @@ _SHOWN = 4_000
 _SAID = 500
 
 
-def describe(run: Run, result: ResultDiff) -> str:
+def merged_words(run: Run, result: ResultDiff) -> str:
     """For the one who looks over the whole: facts about each task, every file, and how to see the change."""
     return _joined(_tasks(run), _files(result), _how_to_see(result))
 
 
-def describe_for_verdict(
+def words_for_verdict(
     run: Run, checks: Sequence[CheckResult], result: ResultDiff | None = None, patch: str = ""
 ) -> str:
     """For the one who judges it: bigtask's own checks first, what has to be judged, and the change itself,

@@ -86,7 +86,7 @@ async def agents(parts: TheParts) -> Response:
 async def project(parts: TheParts, cwd: Annotated[str, Query(min_length=1, max_length=4096)]) -> Response:
     """Whether a run can begin in that folder, and what it would begin with; nothing is written there."""
     folder = parts.project(cwd)
-    source = creation.describe(await examine(folder, Approvals(parts.module.home.approvals).allow_git))
+    source = creation.source_of(await examine(folder, Approvals(parts.module.home.approvals).allow_git))
     return success(
         kind=source.kind,
         cwd=source.cwd,

@@ -36,7 +36,7 @@ What this task has done to them:
 {theirs}"""
 
 
-def describe(run: Run, record: TaskRecord, begun: Begun) -> str:
+def conflict_words(run: Run, record: TaskRecord, begun: Begun) -> str:
     files = [f"- {file.path}: {file.what}" for file in begun.files[:_MOST_FILES]]
     files += [f"- and {len(begun.files) - _MOST_FILES} more"] if len(begun.files) > _MOST_FILES else []
     others = [_intent(run.tasks[id].task) for id in begun.others if id in run.tasks]
