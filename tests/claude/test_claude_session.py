@@ -274,6 +274,20 @@ async def test_a_conversation_that_never_began_begins_anew_under_its_id() -> Non
         assert {request.session for request in place.stub.requests} == {id}
 
 
+async def test_a_file_that_was_begun_for_a_conversation_that_never_began_is_no_obstacle() -> None:
+    with setting(answers) as place:
+        first = place.agent()
+        async with first.session(place.opening()) as session:
+            async for _ in session.turn(PROMPT):
+                pass
+        (file,) = (place.folder / "config").glob(f"projects/*/{session.id}.jsonl")
+        file.write_text(json.dumps({"type": "mode", "mode": "normal", "sessionId": session.id}) + "\n")
+        events = await turn_of(place.agent(), place.opening(resume=session.id))
+        assert events[-1] == TurnEnded()
+        assert {request.session for request in place.stub.requests} == {session.id}
+        assert file.with_suffix(".unusable").exists()
+
+
 async def test_what_is_said_between_turns_comes_with_the_next_prompt() -> None:
     with setting(answers) as place:
         async with place.agent().session(place.opening()) as session:

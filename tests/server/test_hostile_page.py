@@ -123,8 +123,11 @@ def evil_server(evil: Evil, at: tuple[str, int]) -> Iterator[int]:
             if evil.rebound is not None:
                 relay(one)
                 return
-            evil.served.append(one.recv(65_536).decode("latin-1").partition("\r\n")[0])
-            evil.rebound = RELAY[0] if "GET / " in evil.served[-1] else None
+            asked = one.recv(65_536).decode("latin-1").partition("\r\n")[0]
+            evil.served.append(asked)
+            # Other connections may have been made before: what they ask for changes nothing.
+            if asked.startswith("GET / "):
+                evil.rebound = RELAY[0]
             head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(evil.page)}\r\n"
             one.sendall(f"{head}Connection: close\r\n\r\n".encode() + evil.page)
 

@@ -22,12 +22,17 @@ class _Line(msgspec.Struct):
     modelUsage: dict[str, dict[str, Any]] = {}  # noqa: N815 - ditto
 
 
-def kept_count(env: Mapping[str, str], session_id: str) -> UsageReported:
-    """`env` is Claude Code's, which says where its conversations are. Blocks while it reads the file."""
+def conversations(env: Mapping[str, str], session_id: str) -> list[Path]:
+    """The files that Claude Code keeps of a session. `env` is its own, which says where they are."""
     chosen = env.get("CLAUDE_CONFIG_DIR")
     folder = Path(chosen) if chosen else Path(env.get("HOME", "/")) / ".claude"
+    return sorted(folder.glob(f"projects/*/{session_id}.jsonl"))
+
+
+def kept_count(env: Mapping[str, str], session_id: str) -> UsageReported:
+    """Blocks while it reads the file."""
     found = UsageReported()
-    for path in sorted(folder.glob(f"projects/*/{session_id}.jsonl")):
+    for path in conversations(env, session_id):
         try:
             with path.open("rb") as file:
                 counts = [line for line in file if line.startswith(b'{"type":"cost-state"')]

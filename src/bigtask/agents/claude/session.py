@@ -30,7 +30,7 @@ from bigtask.agents.claude.command_line import command_line, read_only
 from bigtask.agents.claude.conversation import waits
 from bigtask.agents.claude.environment import environment
 from bigtask.agents.claude.installation import Installation
-from bigtask.agents.claude.kept_count import kept_count
+from bigtask.agents.claude.kept_count import conversations, kept_count
 from bigtask.agents.claude.messages import Hearing, ending, given_up
 from bigtask.agents.claude.questions import (
     ALLOW,
@@ -238,8 +238,15 @@ class ClaudeSession:
             except SessionLost as lost:
                 if not resumed or _UNKNOWN_CONVERSATION not in str(lost):
                     raise
+                await asyncio.to_thread(self._set_aside)
                 self._talk = await self._start(self._answering, resumed=False)
         return self._talk
+
+    def _set_aside(self) -> None:
+        """Of a session that was killed before its first request, Claude Code may have begun a file: it can't
+        resume from that, and takes the id for one in use as long as the file is there."""
+        for path in conversations(self._env, self._id):
+            path.replace(path.with_suffix(".unusable"))
 
     async def _bill(self, *, resumed: bool) -> Bill:
         restored = UsageReported()
