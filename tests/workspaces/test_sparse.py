@@ -32,13 +32,14 @@ async def test_what_a_task_writes_outside_of_it_is_there_for_all_that_follow(pro
     run = await opened()
     await run.prepare()
     first = await run.acquire("one", 1)
+    beside = await run.beside()
     assert not (first.path / "far").exists()
     write(first.path, "far/new.txt", "new\n")
     write(first.path, "far/away/c.txt", "one\nTWO\nthree\n")
     await run.commit("one", 1, "one")
     assert isinstance(await run.merge("one", 1, "One"), Merged)
     later = await run.acquire("two", 1)
-    beside = await run.beside()
+    assert await run.beside() != beside
     for place in (run.integration.path, later.path, beside.path):
         assert (place / "far/new.txt").read_text() == "new\n"
         assert (place / "far/away/c.txt").read_text() == "one\nTWO\nthree\n"

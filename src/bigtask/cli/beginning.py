@@ -118,7 +118,8 @@ async def describe(frame: Frame, folder: RunFolder) -> None:
     source = created.source
     where = one_line(source.cwd)
     if source.kind == "git":
-        where += f" ({one_line(source.branch or 'no branch')}, {(source.head or 'no commit')[:8]})"
+        commit = source.head[:8] if source.head else "no commit yet"
+        where += f" ({one_line(source.branch or 'no branch')}, {commit})"
     click.echo(f"{click.style(created.template_id, bold=True)} in {where}", err=True)
     for name, of in (
         (settings.agent, ""),

@@ -58,7 +58,9 @@ def _after_the_end(run: Run, name: str) -> Iterator[Step]:
     if run.merged is not None:
         yield Step(command=f"bigtask merge {name} --undo", what="takes it out of your files again")
     elif anything_merged(run) and run.settings.isolation != "none":
-        into = one_line(run.created.source.branch or "your files")
+        source = run.created.source
+        detached = source.kind == "git" and source.branch is None
+        into = "the branch that is checked out then" if detached else one_line(source.branch or "your files")
         yield Step(command=f"bigtask merge {name}", what=f"takes it into {into}")
     if any(run.counts[state] for state in FELL) or run.outcome is Outcome.FAILED:
         yield Step(command=f"bigtask retry {name}", what="tries again what failed")

@@ -27,7 +27,7 @@ class IntegrationBranch:
     def workspace(self) -> Workspace:
         """Needs `prepare` of this very object."""
         if self._workspace is None:
-            raise NotFound(f"the run {self._run.run_id} has no workspace yet: prepare it first")
+            raise NotFound(f"the run {self._run.run_id} has no workspace yet: its first session makes it")
         return self._workspace
 
     @part_of("prepare")

@@ -32,7 +32,7 @@ class Outcome:
         )
         refs = await self.repository.refs(base, main, trial)
         if base not in refs or main not in refs:
-            raise NotFound(f"the run {self.run_id} has no branch here: prepare it first")
+            raise NotFound(f"the run {self.run_id} has no branch here yet: its first session makes it")
         # A run may end while a merge is on trial: that one isn't part of the result.
         return refs[base], refs.get(trial, refs[main])
 

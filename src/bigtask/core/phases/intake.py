@@ -17,11 +17,13 @@ def proceed(run: Run, now: int) -> tuple[Happened, ...] | None:
         return None
     if run.waiting:
         return ()
+    changes = (
+        "1 uncommitted change" if source.dirty_count == 1 else f"{source.dirty_count} uncommitted changes"
+    )
     waiting = Waiting(
         id=f"w{run.asked + 1}",
         kind=WaitingKind.QUESTION,
-        question=f"{source.dirty_count} uncommitted changes in {source.root}: take a snapshot of them along, "
-        "go on without them, or stop?",
+        question=f"{changes} in {source.root}: take a snapshot along, go on without, or stop?",
         options=(INCLUDE, WITHOUT, STOP),
         details={"subject": SUBJECT, "files": source.dirty},
     )
