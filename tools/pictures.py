@@ -148,7 +148,7 @@ def take_tour(page: Page, workbench: Page) -> None:
             page.keyboard.press("1")
             page.wait_for_timeout(FRAME_MS)
             frames.append(page.screenshot())
-            page.get_by_role("button", name="allow", exact=True).click()
+            page.get_by_role("button", name="Allow", exact=True).click()
     page.wait_for_timeout(FRAME_MS)
     frames.append(page.screenshot())
     save(workbench, "run.png", frames)

@@ -85,7 +85,7 @@ def test_a_permission_is_given_for_as_long_as_one_says(shop: Workshop, sitting: 
     run = begun(shop, ASKS_A_TOOL, "worker:waiting")
     page = sitting.page("#/inbox")
     card = page.locator(".card").filter(has=page.locator(f"a[href='#/runs/{run}']"))
-    card.get_by_role("button", name="allow for this run").click()
+    card.get_by_role("button", name="Allow for this run").click()
     card.wait_for(state="detached")
     shop.server.wait_for(run, "orchestrator:completed")
     answered = [e["data"] for e in shop.server.events(run) if e["type"] == "orchestrator:answered"]
@@ -104,7 +104,7 @@ def test_a_conflict_is_shown_three_ways_and_settled(shop: Workshop, sitting: Sit
     assert ours[2] == theirs[2] == "two"  # struck out
     assert {ours[3], theirs[3]} == {"left", "right"}
     assert versions.nth(1).locator(".minus").inner_text() == "two"
-    page.get_by_role("button", name="theirs", exact=True).click()
+    page.get_by_role("button", name="Take the task's version", exact=True).click()
     page.get_by_text("Complete", exact=True).wait_for()
 
 

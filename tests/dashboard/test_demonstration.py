@@ -180,7 +180,7 @@ def test_one_waits_for_a_permission_after_a_task_that_was_tried_again(
     page.get_by_role("button", name="Test tally.entries: done, attempt 2").wait_for()
     page.keyboard.press("1")
     page.locator(".waits .card:focus").wait_for()
-    page.get_by_role("button", name="allow", exact=True).click()
+    page.get_by_role("button", name="Allow", exact=True).click()
     page.get_by_text("Complete", exact=True).wait_for()
     assert page.locator(".headline").inner_text().startswith("Complete 7 of 7 proved")
 
@@ -192,7 +192,7 @@ def test_two_that_changed_the_same_lines_are_joined_by_a_thread(
     page.get_by_role("button", name=re.compile("share, attempt 1: waits for you, key 1")).wait_for()
     assert page.locator(".thread title").text_content() == "in conflict: tally/report.py"
     assert page.locator(".river .coming").count() == 1
-    page.get_by_role("button", name="ours", exact=True).click()
+    page.get_by_role("button", name="Keep what is merged", exact=True).click()
     page.get_by_text("Complete", exact=True).wait_for()
     page.locator(".thread.over").wait_for()
 
@@ -222,7 +222,7 @@ def test_a_plan_waits_with_all_that_is_to_come(page: Page, demonstration: Demons
         box = page.locator(".river .coming .body").nth(number).bounding_box()
         assert box
         assert box["x"] + box["width"] <= right["x"] + right["width"]
-    page.get_by_role("button", name="confirm", exact=True).click()
+    page.get_by_role("button", name="Start the work", exact=True).click()
     page.get_by_text("Complete", exact=True).wait_for()
 
 

@@ -68,7 +68,7 @@ def test_from_the_form_over_plan_permission_and_conflict_to_the_merge(
     page.get_by_text("May I run `make all`?").first.wait_for()
     page.get_by_role("button", name=re.compile("The left side, attempt 1: waits for you, key 1")).wait_for()
     page.keyboard.press("1")
-    page.get_by_role("button", name="allow", exact=True).click()
+    page.get_by_role("button", name="Allow", exact=True).click()
     # Both wrote the same file: whoever merges second asks whose lines stay.
     keeps = page.get_by_role("button", name=re.compile("^(theirs|Keep .*)$", re.IGNORECASE))
     keeps.first.wait_for()

@@ -239,7 +239,7 @@ def test_a_plan_is_reached_from_its_run_changed_confirmed_and_carried_out(
     page.get_by_role("button", name="Save and start 2 tasks").click()
     page.wait_for_url(f"**/#/runs/{id}")
     page.keyboard.press("1")
-    page.get_by_role("button", name="allow", exact=True).click()
+    page.get_by_role("button", name="Allow", exact=True).click()
     page.get_by_text("Complete", exact=True).first.wait_for()
     page.goto(f"{sitting.url}/#/runs/{id}/plan")
     page.get_by_text("its plan can be read, and no longer changed").wait_for()

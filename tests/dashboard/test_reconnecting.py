@@ -36,7 +36,7 @@ def test_it_goes_on_with_the_next_server_without_gap_or_repeat(chromium: Browser
                 page.get_by_role("status").get_by_text("live", exact=True).wait_for()
                 second.post(f"{BASE}/{id}/confirm")
                 page.get_by_text("May I run `make all`?").wait_for()
-                page.get_by_role("button", name="allow", exact=True).click()
+                page.get_by_role("button", name="Allow", exact=True).click()
                 page.get_by_text("Complete", exact=True).wait_for()
                 last = second.events(id)[-1]["seq"]
                 page.keyboard.press("Home")

@@ -40,12 +40,12 @@ def test_a_plan_is_confirmed_and_a_question_answered_by_its_key_while_the_page_i
     id = shop.planned(ASKS)
     page = sitting.page(f"#/runs/{id}")
     page.get_by_text("Waits for you").wait_for()
-    page.get_by_role("button", name="confirm", exact=True).click()
+    page.get_by_role("button", name="Start the work", exact=True).click()
     bar = page.get_by_role("button", name=re.compile(r"left, attempt 1: waits for you, key 1"))
     bar.wait_for()
     page.keyboard.press("1")
     page.get_by_text("May I run `make all`?").wait_for()
-    page.get_by_role("button", name="allow", exact=True).click()
+    page.get_by_role("button", name="Allow", exact=True).click()
     page.get_by_text("Complete", exact=True).wait_for()
     answered = [e["data"] for e in shop.server.events(id) if e["type"] == "orchestrator:answered"]
     assert [each["answer"] for each in answered] == ["confirm", "allow"]
@@ -88,7 +88,7 @@ def test_two_browsers_and_a_terminal_see_the_same(shop: Workshop, sitting: Sitti
     id = shop.planned(ASKS)
     first, second = sitting.page(f"#/runs/{id}"), sitting.page("#/inbox")
     second.get_by_role("link", name=re.compile("Do the work|" + id)).first.wait_for()
-    first.get_by_role("button", name="confirm", exact=True).click()
+    first.get_by_role("button", name="Start the work", exact=True).click()
     second.get_by_text("May I run `make all`?").wait_for()
     shop.server.post(f"{BASE}/{id}/answer", {"waitingId": "w2", "answer": "deny"})
     second.get_by_text("May I run `make all`?").wait_for(state="detached")

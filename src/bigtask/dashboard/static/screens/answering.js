@@ -2,6 +2,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { runs } from "../api.js";
+import { answerWords } from "../core/answer_words.js";
 import { tell } from "./notes.js";
 import { about } from "./question_details.js";
 
@@ -16,7 +17,6 @@ const KINDS = {
   limit: "Limit",
 };
 const CAREFUL = new Set(["deny", "cancel", "stop", "fail", "skip", "quarantine"]);
-const SCOPES = { once: "this once", task: "for this task", run: "for this run", repository: "for this repository" };
 
 export function kindOf(waiting) {
   return KINDS[waiting.kind] ?? waiting.kind;
@@ -40,8 +40,8 @@ export function question(app, runId, waiting, after = () => {}) {
     ${about(app, runId, waiting)}
     ${waiting.kind === "plan" ? html`<p class="hint"><a href="#/runs/${runId}/plan">Look at the plan, and change it</a> (<kbd>e</kbd> on the run's page)</p>` : nothing}
     ${waiting.options.length ? html`<div class="answers">${waiting.options.map((option) => html`
-      <button class=${option === first ? "main" : CAREFUL.has(option) ? "careful" : ""} @click=${() => give(option, scopes[0])}>${option}</button>
-      ${option === "allow" ? scopes.slice(1).map((scope) => html`<button @click=${() => give(option, scope)}>${option} ${SCOPES[scope] ?? scope}</button>`) : nothing}`)}</div>`
+      <button class=${option === first ? "main" : CAREFUL.has(option) ? "careful" : ""} @click=${() => give(option, scopes[0])}>${answerWords(waiting, option)}</button>
+      ${option === "allow" ? scopes.slice(1).map((scope) => html`<button @click=${() => give(option, scope)}>${answerWords(waiting, option, scope)}</button>`) : nothing}`)}</div>`
     : html`<form class="answers" @submit=${(event) => {
         event.preventDefault();
         give(new FormData(event.target).get("answer"));

@@ -42,5 +42,5 @@ function column(name, base, now) {
 /** Where the versions lie, for those who settle it with tools of their own. */
 export function places({ versions, workspace }) {
   if (!versions && !workspace) return nothing;
-  return html`<p class="hint">${workspace ? html`The merge is begun in <code>${workspace}</code>: settle it there, and answer “done”. ` : nothing}${versions ? html`The versions lie in <code>${versions}</code>.` : nothing}</p>`;
+  return html`<p class="hint">${workspace ? html`The merge is begun in <code>${workspace}</code>: settle it there, then press “I have resolved it”. ` : nothing}${versions ? html`The versions lie in <code>${versions}</code>.` : nothing}</p>`;
 }
