@@ -70,7 +70,7 @@ def test_from_the_form_over_plan_permission_and_conflict_to_the_merge(
     page.keyboard.press("1")
     page.get_by_role("button", name="Allow", exact=True).click()
     # Both wrote the same file: whoever merges second asks whose lines stay.
-    keeps = page.get_by_role("button", name=re.compile("^(theirs|Keep .*)$", re.IGNORECASE))
+    keeps = page.get_by_role("button", name=re.compile("^Keep "))
     keeps.first.wait_for()
     keeps.first.click()
     page.get_by_text(re.compile("^(Complete|Incomplete)$")).first.wait_for()

@@ -594,7 +594,7 @@ async def test_uncommitted_changes_are_asked_about_first(stage: Stage, said: str
         await link.ask(Start())
         _, waiting = await until_waiting(link)
         assert waiting.kind is WaitingKind.QUESTION
-        assert "1 uncommitted changes" in waiting.question
+        assert "1 uncommitted change" in waiting.question
         assert states(await recorded(folder), "@analysis") == []
         await link.ask(Answer(waiting_id=waiting.id, answer=said))
         await until_end(link)

@@ -18,7 +18,7 @@ const BY_KIND = {
     theirs: "Take the task's version",
   },
   budget: { raise: "Raise the cap", finish: "Let them finish", stop: "Stop the run" },
-  trust: { ...COMMON, approve: "Load it from now on", accept: "Take its work as it is" },
+  trust: { ...COMMON, approve: "Load it from now on", accept: "Take its work as it is", fail: "Let it fail" },
   answer: { ...COMMON, edit: "Write it by hand", fail: "Let it fail" },
   limit: { ...COMMON, wait: "Wait" },
   question: { ...COMMON, accept: "Build on it", include: "Take them along", without: "Go on without" },
