@@ -164,14 +164,15 @@ def test_single_characters_are_taken_in_a_bounded_number_of_steps() -> None:
 
 def test_a_good_block_after_many_bad_ones_is_still_read() -> None:
     good = '{"phase": "completion", "nonce": "n", "data": {"task_id": "t", "status": "success"}}'
-    bad = f"{START}{{oops{END}"
-    *before, last = ResponseParser().parse_all(bad * (BLOCKS_LIMIT + 5) + f"{START}{good}{END}")
+    bad = [f"{START}{{oops {number}{END}" for number in range(BLOCKS_LIMIT + 5)]
+    *before, last = ResponseParser().parse_all("".join(bad) + f"{START}{good}{END}")
     assert last.quality is Quality.STRICT
     assert before[0].errors != before[-1].errors
     assert before[-1].errors == (
         "the message holds too many blocks that can't be read: give one block that can",
     )
-    almost = ResponseParser().parse_all(bad * BLOCKS_LIMIT + f"{START}{good[:-1]},}}{END}")
+    # The same one again counts as well.
+    almost = ResponseParser().parse_all(bad[0] * BLOCKS_LIMIT + f"{START}{good[:-1]},}}{END}")
     assert almost[-1].errors[0].startswith("the block isn't valid JSON")
 
 

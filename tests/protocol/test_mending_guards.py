@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bigtask.protocol.bounded_json import Unreadable
-from bigtask.protocol.delimiters import END_DELIMITER, without_remnant
+from bigtask.protocol.delimiters import END_DELIMITER, START_DELIMITER, without_remnant
 from bigtask.protocol.fields import BLOCKS
 from bigtask.protocol.mending import from_text, mend
-from bigtask.protocol.mending_effort import STEPS_LIMIT, Effort
+from bigtask.protocol.mending_effort import BLOCKS_LIMIT, STEPS_LIMIT, Effort
 from bigtask.protocol.mending_wrapping import unescaped
 from bigtask.protocol.misplaced import misplaced
 from bigtask.protocol.parser import ResponseParser
@@ -49,6 +49,33 @@ def test_effort_is_shared_by_the_blocks_of_a_message() -> None:
     mend("[" + "1," * 3000 + "]", effort, ended=True)
     with pytest.raises(Unreadable, match="too long to be mended"):
         mend("[" + "1," * 3000 + "]", effort, ended=True)
+
+
+def test_a_broken_block_that_comes_again_is_told_again_with_what_stands_before_it() -> None:
+    broken = '{"phase": "progress", "nonce": "n1", "data": {}}'
+    first, second, other = ResponseParser().parse_all(
+        f"one{START_DELIMITER}{broken}{END_DELIMITER}two{START_DELIMITER}{broken}{END_DELIMITER}"
+        f"three{START_DELIMITER}{broken[:-1]}, {END_DELIMITER}"
+    )
+    assert (first.before_text, second.before_text) == ("one", "two")
+    assert first.errors
+    assert (second.errors, second.phase, second.nonce, second.raw) == (
+        first.errors,
+        "progress",
+        "n1",
+        first.raw,
+    )
+    assert other.before_text == "three"
+
+
+def test_of_so_many_different_broken_blocks_the_first_are_remembered() -> None:
+    effort = Effort()
+    blocks = [f'{{"phase": "progress", "data": {{"x": {n}}}}}' for n in range(BLOCKS_LIMIT + 1)]
+    for raw in blocks:
+        assert not read_block(raw, effort=effort).usable
+    assert effort.known(blocks[0], True) is not None
+    assert effort.known(blocks[-1], True) is None
+    assert not read_block(blocks[-1], effort=effort).usable
 
 
 def test_brackets_are_added_only_where_the_writer_had_finished() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bigtask.protocol.bounded_json import Unreadable
+from bigtask.protocol.response import Response
 
 BLOCKS_LIMIT = 64
 STEPS_LIMIT = 10_000
@@ -17,6 +18,7 @@ class Effort:
     def __init__(self) -> None:
         self._blocks = BLOCKS_LIMIT
         self._steps = STEPS_LIMIT
+        self._known: dict[tuple[str, bool], Response] = {}
 
     @property
     def spent(self) -> bool:
@@ -26,6 +28,15 @@ class Effort:
     def met_broken(self) -> None:
         """One more block couldn't be used, or only once it was mended."""
         self._blocks -= 1
+
+    def remember(self, raw: str, ended: bool, block: Response) -> None:
+        """One that can't be used: a model that goes round in circles gives the same one again."""
+        if len(self._known) < BLOCKS_LIMIT:
+            self._known[raw, ended] = block
+
+    def known(self, raw: str, ended: bool) -> Response | None:
+        """What the same text came to before in this message."""
+        return self._known.get((raw, ended)) if self._known else None
 
     def step(self, steps: int = 1) -> None:
         """Raises `Unreadable` after the last one."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import structs
+
 from bigtask.protocol.bounded_json import NotJson, Unreadable, check_value, clipped, read_json
 from bigtask.protocol.fields import BLOCKS, read_fields
 from bigtask.protocol.mending import Mended, from_text, mend
@@ -26,6 +28,17 @@ def read_block(
     which aren't closed are no mistake of form. `effort` is what the message has left for broken blocks.
     """
     effort = effort or Effort()
+    again = effort.known(raw, ended)
+    if again is not None:
+        effort.met_broken()
+        return structs.replace(again, before_text=before_text)
+    block = _read(raw, before_text, ended=ended, effort=effort)
+    if not block.usable:
+        effort.remember(raw, ended, block)
+    return block
+
+
+def _read(raw: str, before_text: str, *, ended: bool, effort: Effort) -> Response:
     if effort.spent and not any(phase in raw for phase in _QUOTED):
         return Response(
             quality=Quality.INVALID, errors=(_TOO_MANY,), before_text=before_text, raw=storable(raw)
