@@ -250,6 +250,8 @@ def test_the_branch_and_the_files_are_as_before_until_merge_and_after_undo(perso
     assert project.seen() == before
     merged = here(person.env, "merge", folder.id)
     assert (merged.status, sorted(merged.out.split())) == (0, ["one.txt", "two.txt"])
+    # Whoever stands elsewhere is told where the branch is.
+    assert f"(branch {project.git('branch', '--show-current')} of {project.root})" in merged.err
     assert (project.root / "two.txt").exists()
     again = here(person.env, "merge", folder.id, "--json")
     assert again.json["already"] is True

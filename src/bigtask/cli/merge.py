@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -100,6 +101,8 @@ def _words(run: Run, name: str, files: int, *, undo: bool, already: bool) -> str
 
     source = run.created.source
     place = f"branch {source.branch}" if source.branch else source.cwd
+    if source.branch and not Path.cwd().is_relative_to(source.root):
+        place += f" of {source.root}"
     if undo:
         return f"{counted(files, 'file')} as before the merge. Again: bigtask merge {name}"
     if already:
