@@ -16,6 +16,7 @@ from bigtask.core.evolve import fold
 from bigtask.core.run import Run
 from bigtask.core.values import Evidence, Report
 from bigtask.errors import BigtaskError, NotFound, StoreError
+from bigtask.host.governor import Governor
 from bigtask.host.hands import Hands
 from bigtask.host.holder import Holder
 from bigtask.host.home import RunFolder
@@ -58,6 +59,7 @@ class Life:
             agents,
             self._workspaces(),  # type: ignore[arg-type]  # what the host uses of them
             Silent(),  # type: ignore[arg-type]  # likewise
+            governor=Governor(chance=world.limits_chance),
         )
         self.holder = Holder(
             self.run,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bigtask.core.events import Event, WorkerHeld, WorkerLimited
 from projects import ENV
 from promises.scale import FULL, SEED, seconds
 
@@ -77,6 +78,16 @@ def test_a_seed_is_the_same_life_each_time_and_in_every_process() -> None:
     assert len({lived.digest for lived in here}) == len(seeds)
     for lived, hash_seed in zip(here, ("1", "2", "3"), strict=True):
         assert lived.digest in alone(lived.seed, hash_seed)
+
+
+def test_seeds_in_which_accounts_are_limited_are_the_same_lives_each_time() -> None:
+    limited = [lived for lived in map(live, range(20)) if any(met_a_limit(each) for each in lived.events)]
+    assert len(limited) >= 5
+    assert [live(lived.seed).digest for lived in limited] == [lived.digest for lived in limited]
+
+
+def met_a_limit(event: Event) -> bool:
+    return isinstance(event.data, WorkerLimited | WorkerHeld)
 
 
 def alone(seed: int, hash_seed: str) -> str:

@@ -50,6 +50,8 @@ class Lived:
 class World:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
+        # Of its own: how often limits ask for it mustn't change what happens besides.
+        self.limits_chance = random.Random(f"limits {seed}")
         self.scene = scene(self.chance)
         self.referee = Referee()
         self.disk = Disk(self.referee)
